@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crypto
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"filippo.io/edwards25519"
+	"github.com/mr-tron/base58"
+)
+
+// DID names a party or a data set by its Ed25519 public key, as a did:key in
+// its one canonical spelling ("did:key:z6Mk…", 56 bytes). A DID made by
+// [ParseDID] or [DIDFromPublicKey] is valid; the zero value names nobody.
+type DID string
+
+const didPrefix = "did:key:z"
+
+// ed25519-pub in the multicodec table, as an unsigned varint.
+var ed25519Codec = [2]byte{0xed, 0x01}
+
+// Errors of [ParseDID] and [Verify].
+var (
+	ErrBadDID       = errors.New("not a canonical Ed25519 did:key")
+	ErrBadSignature = errors.New("signature does not verify")
+)
+
+// ParseDID accepts exactly one spelling of an Ed25519 key: base58btc
+// multibase, multicodec ed25519-pub, 32 bytes that are the canonical encoding
+// of a point outside the small-order subgroup (with a small-order key one
+// signature fits many messages).
+func ParseDID(s string) (DID, error) {
+	if len(s) > 64 || !strings.HasPrefix(s, didPrefix) {
+		return "", ErrBadDID
+	}
+	raw, err := base58.Decode(s[len(didPrefix):])
+	if err != nil || len(raw) != 2+ed25519.PublicKeySize || raw[0] != ed25519Codec[0] || raw[1] != ed25519Codec[1] {
+		return "", ErrBadDID
+	}
+	did, err := DIDFromPublicKey(raw[2:])
+	if err != nil {
+		return "", err
+	}
+	if string(did) != s {
+		return "", ErrBadDID
+	}
+	return did, nil
+}
+
+// DIDFromPublicKey names the holder of a 32-byte Ed25519 public key.
+func DIDFromPublicKey(key []byte) (DID, error) {
+	point, err := new(edwards25519.Point).SetBytes(key)
+	if err != nil {
+		return "", ErrBadDID
+	}
+	if string(point.Bytes()) != string(key) {
+		return "", fmt.Errorf("%w: non-canonical point", ErrBadDID)
+	}
+	if new(edwards25519.Point).MultByCofactor(point).Equal(edwards25519.NewIdentityPoint()) == 1 {
+		return "", fmt.Errorf("%w: small-order key", ErrBadDID)
+	}
+	raw := append(ed25519Codec[:], key...)
+	return DID(didPrefix + base58.Encode(raw)), nil
+}
+
+// PublicKey returns the 32-byte Ed25519 key that d spells, or nil if d is not
+// a valid DID.
+func (d DID) PublicKey() ed25519.PublicKey {
+	if !strings.HasPrefix(string(d), didPrefix) {
+		return nil
+	}
+	raw, err := base58.Decode(string(d[len(didPrefix):]))
+	if err != nil || len(raw) != 2+ed25519.PublicKeySize {
+		return nil
+	}
+	return ed25519.PublicKey(raw[2:])
+}
+
+// Short is a spelling for people: the last eight characters, after an ellipsis.
+func (d DID) Short() string {
+	if len(d) < 8 {
+		return string(d)
+	}
+	return "…" + string(d[len(d)-8:])
+}
+
+// Verify returns nil if sig is d's Ed25519 signature (RFC 8032) of message,
+// and [ErrBadSignature] otherwise.
+func Verify(d DID, message, sig []byte) error {
+	key := d.PublicKey()
+	if key == nil {
+		return ErrBadDID
+	}
+	if len(sig) != ed25519.SignatureSize || !ed25519.Verify(key, message, sig) {
+		return ErrBadSignature
+	}
+	return nil
+}
+
+// A Signer signs for one DID without showing its key. It may be called by
+// many goroutines.
+type Signer interface {
+	DID() DID
+	Sign(message []byte) ([]byte, error)
+}
+
+// Identity is a key pair that names a party or a data set. Its private half
+// does not leave this package: it prints as its DID.
+type Identity struct {
+	did DID
+	key ed25519.PrivateKey
+}
+
+// NewIdentity makes a key pair from 32 bytes of rand.
+func NewIdentity(rand io.Reader) (*Identity, error) {
+	var seed [ed25519.SeedSize]byte
+	if _, err := io.ReadFull(rand, seed[:]); err != nil {
+		return nil, fmt.Errorf("make an identity: %w", err)
+	}
+	return identityFromSeed(seed[:])
+}
+
+func identityFromSeed(seed []byte) (*Identity, error) {
+	key := ed25519.NewKeyFromSeed(seed)
+	did, err := DIDFromPublicKey(key.Public().(ed25519.PublicKey))
+	if err != nil {
+		return nil, err
+	}
+	return &Identity{did: did, key: key}, nil
+}
+
+// DID names the identity.
+func (i *Identity) DID() DID { return i.did }
+
+// Sign returns the 64-byte Ed25519 signature of message.
+func (i *Identity) Sign(message []byte) ([]byte, error) {
+	return ed25519.Sign(i.key, message), nil
+}
+
+// String is the DID, so that a printed identity shows no key.
+func (i *Identity) String() string { return string(i.did) }
+
+// GoString is the DID, for %#v.
+func (i *Identity) GoString() string { return string(i.did) }

@@ -4,9 +4,11 @@ package crypto
 
 import (
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 
 	"filippo.io/edwards25519"
@@ -109,11 +111,13 @@ type Signer interface {
 }
 
 // Identity is a key pair that names a party or a data set. Its private half
-// does not leave this package: it prints as its DID.
+// does not leave this package: it prints as its DID, by whatever verb.
 type Identity struct {
 	did DID
-	key ed25519.PrivateKey
+	key *identityKey // behind a pointer, which is all that fmt shows of a nested field
 }
+
+type identityKey struct{ ed ed25519.PrivateKey }
 
 // NewIdentity makes a key pair from 32 bytes of rand.
 func NewIdentity(rand io.Reader) (*Identity, error) {
@@ -130,7 +134,7 @@ func identityFromSeed(seed []byte) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{did: did, key: key}, nil
+	return &Identity{did: did, key: &identityKey{key}}, nil
 }
 
 // DID names the identity.
@@ -138,11 +142,28 @@ func (i *Identity) DID() DID { return i.did }
 
 // Sign returns the 64-byte Ed25519 signature of message.
 func (i *Identity) Sign(message []byte) ([]byte, error) {
-	return ed25519.Sign(i.key, message), nil
+	return ed25519.Sign(i.key.ed, message), nil
 }
 
-// String is the DID, so that a printed identity shows no key.
-func (i *Identity) String() string { return string(i.did) }
+// Derive returns 32 secret bytes that only this identity's holder can make,
+// others for every name (HKDF-SHA256 of the seed). They tell nothing of the
+// key: for a library that insists on secret bytes of its own.
+func (i *Identity) Derive(name string) [32]byte {
+	return derive(i.key.ed.Seed(), labelIdentity, []byte(name))
+}
 
-// GoString is the DID, for %#v.
-func (i *Identity) GoString() string { return string(i.did) }
+// Format prints the DID under every verb, so that a printed identity shows
+// no key.
+func (i Identity) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, string(i.did)) }
+
+// String is the DID.
+func (i Identity) String() string { return string(i.did) }
+
+// GoString is the DID.
+func (i Identity) GoString() string { return string(i.did) }
+
+// MarshalJSON is the DID as a JSON string.
+func (i Identity) MarshalJSON() ([]byte, error) { return json.Marshal(string(i.did)) }
+
+// LogValue is the DID in a log.
+func (i Identity) LogValue() slog.Value { return slog.StringValue(string(i.did)) }

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/traboule/traboule/node/control"
+	"github.com/traboule/traboule/node/problem"
+)
+
+// A Caller carries an operation out: the node itself in this process, or a
+// connection to a running one. An error it returns is a *problem.Problem.
+type Caller interface {
+	// Call does operation with request (a struct with JSON tags) and fills
+	// result (a pointer to one). Progress, which may be nil, is called now and
+	// then by one goroutine, never after Call has returned.
+	Call(ctx context.Context, operation string, request, result any, progress func(Progress)) error
+}
+
+// Progress is how far a long operation has come.
+type Progress = control.Progress
+
+// An Operation is one thing that an owner can ask of a node, with the type of
+// its request and of its result. The command line, the page and the local API
+// all call operations.
+type Operation[Q, R any] struct {
+	Name string
+}
+
+// Do carries the operation out through c.
+func (o Operation[Q, R]) Do(ctx context.Context, c Caller, request Q, progress func(Progress)) (R, error) {
+	var result R
+	err := c.Call(ctx, o.Name, request, &result, progress)
+	return result, err
+}
+
+// handlers carry the operations out in this process, by name.
+var handlers = map[string]func(*Node, context.Context, any, any, func(Progress)) error{}
+
+// operation names a method and lists it among the handlers. A request from
+// another process comes as JSON and is answered as JSON.
+func operation[Q, R any](name string, method func(*Node, context.Context, Q, func(Progress)) (R, error)) Operation[Q, R] {
+	handlers[name] = func(n *Node, ctx context.Context, request, result any, progress func(Progress)) error {
+		q, err := decodeRequest[Q](name, request)
+		if err != nil {
+			return err
+		}
+		r, err := method(n, ctx, q, progress)
+		if err != nil {
+			return err
+		}
+		switch out := result.(type) {
+		case *R:
+			*out = r
+			return nil
+		case *json.RawMessage:
+			*out, err = json.Marshal(r)
+			return err
+		}
+		return fmt.Errorf("operation %s: cannot answer into %T", name, result)
+	}
+	return Operation[Q, R]{Name: name}
+}
+
+func decodeRequest[Q any](name string, request any) (Q, error) {
+	var q Q
+	switch in := request.(type) {
+	case Q:
+		return in, nil
+	case json.RawMessage:
+		if err := json.Unmarshal(in, &q); err != nil {
+			return q, problem.New(problem.Usage, "bad-request", "operation", name).Because(err)
+		}
+		return q, nil
+	}
+	return q, fmt.Errorf("operation %s: cannot read a %T", name, request)
+}
+
+// Call carries an operation out in this process. See [Caller].
+func (n *Node) Call(ctx context.Context, name string, request, result any, progress func(Progress)) error {
+	handle, ok := handlers[name]
+	if !ok {
+		return problem.New(problem.Usage, "unknown-operation", "operation", name)
+	}
+	if progress == nil {
+		progress = func(Progress) {}
+	}
+	if err := handle(n, ctx, request, result, progress); err != nil {
+		return explain(err)
+	}
+	return nil
+}
+
+// The operations, one per command.
+var (
+	Status         = operation("status", (*Node).status)
+	Add            = operation("add", (*Node).add)
+	List           = operation("list", (*Node).list)
+	Show           = operation("show", (*Node).show)
+	Open           = operation("open", (*Node).open)
+	Remove         = operation("remove", (*Node).remove)
+	Card           = operation("card", (*Node).card)
+	ContactAdd     = operation("contact.add", (*Node).contactAdd)
+	ContactList    = operation("contact.list", (*Node).contactList)
+	ContactConfirm = operation("contact.confirm", (*Node).contactConfirm)
+	ContactRemove  = operation("contact.remove", (*Node).contactRemove)
+	Grant          = operation("grant", (*Node).grant)
+	Grants         = operation("grants", (*Node).grants)
+	GrantsConfirm  = operation("grants.confirm", (*Node).grantsConfirm)
+	Fetch          = operation("fetch", (*Node).fetch)
+	Revoke         = operation("revoke", (*Node).revoke)
+	Log            = operation("log", (*Node).log)
+	Check          = operation("check", (*Node).check)
+	Repair         = operation("repair", (*Node).repair)
+	Passphrase     = operation("passphrase", (*Node).passphrase)
+	Kit            = operation("kit", (*Node).kit)
+)
+
+// None is a request or a result without fields.
+type None struct{}
+
+// StatusResult says what this node is and how it does.
+type StatusResult struct {
+	Version   string   `json:"version"`
+	Home      string   `json:"home"`
+	Running   bool     `json:"running"` // a daemon answered; false when the command opened the vault itself
+	Owner     string   `json:"owner"`   // DID
+	Node      string   `json:"node"`    // DID
+	Addresses []string `json:"addresses,omitempty"`
+	Datasets  int      `json:"datasets"`
+	Received  int      `json:"received"`
+	Contacts  int      `json:"contacts"`
+	Blocks    int64    `json:"blocks"`
+	Bytes     int64    `json:"bytes"`     // ciphertext on disk
+	Suspended bool     `json:"suspended"` // grants wait for the owner's confirmation
+	Swap      bool     `json:"swap"`      // the host swaps to disk: memory may be written there
+	Warnings  []Notice `json:"warnings,omitempty"`
+}
+
+// Notice is a sentence of the catalogue that goes with a result.
+type Notice struct {
+	Key  string            `json:"key"`
+	Args map[string]string `json:"args,omitempty"`
+}
+
+// AddRequest asks for a new data set, or the next version of one.
+type AddRequest struct {
+	Path    string `json:"path"` // absolute
+	Name    string `json:"name"` // empty: the path's last element
+	Replace bool   `json:"replace,omitempty"`
+	DryRun  bool   `json:"dry_run,omitempty"`
+	Keep    int    `json:"keep,omitempty"` // versions kept; 0 is the default, 10
+}
+
+// AddResult says what an add found and stored.
+type AddResult struct {
+	Name      string `json:"name"`
+	Dataset   string `json:"dataset"`
+	Version   uint64 `json:"version"`
+	Unchanged bool   `json:"unchanged"` // nothing differs: no new version
+	DryRun    bool   `json:"dry_run,omitempty"`
+	Files     uint64 `json:"files"`
+	Folders   uint64 `json:"folders"`
+	Bytes     uint64 `json:"bytes"`
+	Added     int    `json:"added"`
+	Changed   int    `json:"changed"`
+	Removed   int    `json:"removed"`
+	NewBytes  uint64 `json:"new_bytes"` // ciphertext that was not here before
+	Skipped   []Skip `json:"skipped,omitempty"`
+}
+
+// Skip is a path that was left out, and why.
+type Skip struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"` // link, special, unreadable
+}
+
+// Dataset is a line of the list.
+type Dataset struct {
+	Name     string    `json:"name"`
+	Dataset  string    `json:"dataset"`        // DID
+	From     string    `json:"from,omitempty"` // the contact's name, for one we received
+	Version  uint64    `json:"version"`
+	Versions int       `json:"versions"`
+	Files    uint64    `json:"files"`
+	Folders  uint64    `json:"folders"`
+	Bytes    uint64    `json:"bytes"`
+	Changed  time.Time `json:"changed"`
+	Source   string    `json:"source,omitempty"`
+	Grants   int       `json:"grants"`            // that are live
+	Partial  bool      `json:"partial,omitempty"` // a fetch was interrupted; fetch again to go on
+	Missing  bool      `json:"missing,omitempty"` // restored from a kit: its content is not here
+}
+
+// ListResult is the list.
+type ListResult struct {
+	Datasets []Dataset `json:"datasets"`
+}
+
+// NameRequest names a data set, a contact or a grant.
+type NameRequest struct {
+	Name string `json:"name"`
+}
+
+// ShowRequest asks what a data set holds.
+type ShowRequest struct {
+	Name    string `json:"name"`
+	Version uint64 `json:"version,omitempty"` // 0: the newest
+	Path    string `json:"path,omitempty"`
+}
+
+// ShowResult is a data set, its versions, and the entries of one of them.
+type ShowResult struct {
+	Dataset  Dataset   `json:"dataset"`
+	Versions []Version `json:"versions"`
+	Entries  []File    `json:"entries"`
+}
+
+// Version is one state of a data set.
+type Version struct {
+	Version uint64    `json:"version"`
+	Time    time.Time `json:"time"`
+	Files   uint64    `json:"files"`
+	Folders uint64    `json:"folders"`
+	Bytes   uint64    `json:"bytes"`
+}
+
+// File is a file or a folder of a version. A path that is not UTF-8 is
+// spelled with \x escapes.
+type File struct {
+	Path    string    `json:"path"`
+	Folder  bool      `json:"folder,omitempty"`
+	Mode    uint32    `json:"mode"`
+	Bytes   uint64    `json:"bytes"`
+	Changed time.Time `json:"changed"`
+}
+
+// OpenRequest asks for plaintext files in a folder of the owner's.
+type OpenRequest struct {
+	Name    string `json:"name"`
+	Version uint64 `json:"version,omitempty"`
+	Path    string `json:"path,omitempty"`
+	To      string `json:"to"` // absolute
+}
+
+// OpenResult says what was written.
+type OpenResult struct {
+	To      string `json:"to"`
+	Version uint64 `json:"version"`
+	Files   uint64 `json:"files"`
+	Bytes   uint64 `json:"bytes"`
+}
+
+// RemoveResult says what a removal did.
+type RemoveResult struct {
+	Name     string   `json:"name"`
+	Dataset  string   `json:"dataset"`
+	Received bool     `json:"received,omitempty"`
+	Revoked  int      `json:"revoked"` // grants that ended with it
+	Notices  []Notice `json:"notices,omitempty"`
+}
+
+// CardRequest asks for the owner's link, under a name that others will see.
+type CardRequest struct {
+	Name string `json:"name,omitempty"`
+	Kind string `json:"kind,omitempty"` // person, service, holder, anchor
+}
+
+// CardResult is the link to hand to somebody, for one use.
+type CardResult struct {
+	Link        string    `json:"link"`
+	Fingerprint string    `json:"fingerprint"`
+	Expires     time.Time `json:"expires"`
+	Addresses   []string  `json:"addresses"`
+}
+
+// ContactAddRequest asks to make the acquaintance of a link's owner.
+type ContactAddRequest struct {
+	Link string `json:"link"`
+	Name string `json:"name,omitempty"` // how we call them; empty: as their card says
+}
+
+// Contact is another owner.
+type Contact struct {
+	Name        string    `json:"name"`
+	Owner       string    `json:"owner"`
+	Node        string    `json:"node"`
+	Kind        string    `json:"kind"`
+	Fingerprint string    `json:"fingerprint"`
+	Confirmed   bool      `json:"confirmed"` // we added their link, or confirmed their fingerprint
+	Expires     time.Time `json:"expires"`
+	LastSeen    time.Time `json:"last_seen,omitzero"`
+}
+
+// ContactListResult is the contacts.
+type ContactListResult struct {
+	Contacts []Contact `json:"contacts"`
+}
+
+// ContactRemoveResult says what ended with a contact.
+type ContactRemoveResult struct {
+	Name    string `json:"name"`
+	Revoked int    `json:"revoked"`
+}
+
+// GrantRequest asks for a passage.
+type GrantRequest struct {
+	Name    string        `json:"name"` // the data set
+	To      string        `json:"to"`   // the contact
+	Paths   []string      `json:"paths,omitempty"`
+	For     time.Duration `json:"for"`     // how long, from now; 0: 30 days
+	Purpose string        `json:"purpose"` // a word or an IRI; empty: "service"
+}
+
+// GrantResult is a grant that was made.
+type GrantResult struct {
+	Grant     GrantLine `json:"grant"`
+	Link      string    `json:"link"`      // for fetch, where pushing is not possible
+	Delivered bool      `json:"delivered"` // the contact's node has acknowledged it
+}
+
+// GrantLine is a grant, given or received.
+type GrantLine struct {
+	ID          string    `json:"id"` // short name, e.g. g-7f3k2m
+	CID         string    `json:"cid"`
+	Direction   string    `json:"direction"` // given, received
+	Contact     string    `json:"contact"`
+	Name        string    `json:"name"` // the data set
+	Dataset     string    `json:"dataset"`
+	Paths       []string  `json:"paths,omitempty"`
+	Purpose     string    `json:"purpose"`
+	From        time.Time `json:"from"`
+	Until       time.Time `json:"until"`
+	State       string    `json:"state"` // live, expired, revoked, suspended, pending (not yet acknowledged)
+	Deliveries  int       `json:"deliveries"`
+	Files       uint64    `json:"files"` // delivered, by the last head
+	Bytes       uint64    `json:"bytes"`
+	LastVersion uint64    `json:"last_version,omitempty"`
+	LastTime    time.Time `json:"last_time,omitzero"`
+}
+
+// GrantsResult is the grants given and received.
+type GrantsResult struct {
+	Given    []GrantLine `json:"given"`
+	Received []GrantLine `json:"received"`
+}
+
+// GrantsConfirmResult says how many suspended grants are live again.
+type GrantsConfirmResult struct {
+	Confirmed int `json:"confirmed"`
+}
+
+// FetchRequest asks for what a grant gives.
+type FetchRequest struct {
+	Grant     string `json:"grant"`                // a received grant's ID or data set name, or a grant link
+	LimitRate int64  `json:"limit_rate,omitempty"` // bytes per second; 0: no limit
+}
+
+// FetchResult says what was received.
+type FetchResult struct {
+	Name      string `json:"name"`
+	Dataset   string `json:"dataset"`
+	From      string `json:"from"`
+	Version   uint64 `json:"version"`
+	Unchanged bool   `json:"unchanged"`
+	Files     uint64 `json:"files"`
+	Bytes     uint64 `json:"bytes"`      // of the whole version
+	Blocks    uint64 `json:"blocks"`     // received now
+	NewBytes  uint64 `json:"new_bytes"`  // ciphertext received now
+	HadBlocks uint64 `json:"had_blocks"` // that were here already
+	Millis    int64  `json:"millis"`
+}
+
+// RevokeResult says what a revocation did: only sentences that are true.
+type RevokeResult struct {
+	Grant    GrantLine `json:"grant"`
+	Stopped  int       `json:"stopped"`  // transfers under way that were stopped
+	Notified bool      `json:"notified"` // the grantee's node has acknowledged the revocation
+	Notices  []Notice  `json:"notices"`
+}
+
+// LogRequest asks for the audit trail.
+type LogRequest struct {
+	Since time.Time `json:"since,omitzero"`
+	Name  string    `json:"name,omitempty"` // only what concerns this data set or contact
+}
+
+// LogLine is one event: who got what, when, why.
+type LogLine struct {
+	Seq     uint64            `json:"seq"`
+	Time    time.Time         `json:"time"`
+	Event   string            `json:"event"` // dataset.added, contact.added, grant.given, grant.received, delivered, received, denied, revoked, …
+	Contact string            `json:"contact,omitempty"`
+	Name    string            `json:"name,omitempty"`
+	Grant   string            `json:"grant,omitempty"`
+	Args    map[string]string `json:"args,omitempty"` // what the event's sentence names: version, files, bytes, purpose, reason, count
+	Erased  bool              `json:"erased,omitempty"`
+}
+
+// LogResult is the audit trail, oldest first.
+type LogResult struct {
+	Lines []LogLine `json:"lines"`
+}
+
+// CheckResult lists what is damaged; an empty list is good news.
+type CheckResult struct {
+	Blocks  int64    `json:"blocks"`
+	Bytes   int64    `json:"bytes"`
+	Entries uint64   `json:"entries"` // of the journal
+	Damages []Notice `json:"damages"`
+}
+
+// RepairResult says what was mended and what is lost.
+type RepairResult struct {
+	Mended    []Notice `json:"mended"`
+	Lost      []Notice `json:"lost"`
+	Suspended bool     `json:"suspended"`
+}
+
+// PassphraseRequest changes the passphrase.
+type PassphraseRequest struct {
+	Current string `json:"current"`
+	New     string `json:"new"`
+}
+
+// KitRequest asks for the recovery kit.
+type KitRequest struct {
+	To string `json:"to"` // absolute; a file that does not exist yet
+}
+
+// KitResult says where it lies.
+type KitResult struct {
+	To    string `json:"to"`
+	Bytes int64  `json:"bytes"`
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package vault opens, locks and repairs the stores of one owner, and is the
+// only door to their plaintext.
+//
+// A vault is a folder: "lock" (one process at a time), "keyring.a" and
+// "keyring.b" (the keys, twice), "mark.a" and "mark.b" (how far the journal
+// had come), packs/, journal/ and index/. It knows data sets of files, their
+// versions and generations, data sets received from others, and the order in
+// which things become durable: blocks, then journal, then memory, then index.
+//
+// It does not know grants, contacts or networks: what the node has to remember
+// about these are facts, opaque kinds from [FirstFact] on. It does not decide
+// who may read; it starts no goroutine that outlives a call; and it writes no
+// plaintext but what [Vault.Export] is asked for.
+//
+// The ways in are [Create], [Open], [Restore] and [Repair].
+package vault

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/traboule/traboule/node"
+	"github.com/traboule/traboule/node/problem"
+)
+
+func (a *app) grantCommand() *cobra.Command {
+	var q node.GrantRequest
+	var until string
+	c := a.command("grant NAME", "grant", with(problem.NotFound, problem.Unconfirmed), func(cmd *cobra.Command, args []string) error {
+		if q.To == "" {
+			return a.missingFlag(cmd, "to")
+		}
+		var err error
+		if q.For, err = parseUntil(until, a.now()); err != nil {
+			return problem.New(problem.Usage, "usage.until", "value", until).Because(err)
+		}
+		q.Name = args[0]
+		return do(cmd.Context(), a, node.Grant, q, a.showGrant)
+	})
+	f := c.Flags()
+	f.StringVar(&q.To, "to", "", a.flag("grant", "to"))
+	f.StringArrayVar(&q.Paths, "path", nil, a.flag("grant", "path"))
+	f.StringVar(&until, "until", "30d", a.flag("grant", "until"))
+	f.StringVar(&q.Purpose, "purpose", "", a.flag("grant", "purpose"))
+	return c
+}
+
+func (a *app) showGrant(r node.GrantResult) {
+	g := r.Grant
+	a.say("grant.done", "id", g.ID, "contact", g.Contact, "name", g.Name, "until", g.Until.Format(time.RFC3339), "purpose", g.Purpose)
+	for _, p := range g.Paths {
+		a.say("grant.path", "path", p)
+	}
+	if r.Delivered {
+		a.say("grant.delivered", "contact", g.Contact)
+		return
+	}
+	a.say("grant.not-delivered", "contact", g.Contact)
+	if r.Link != "" {
+		fmt.Fprintln(a.out, r.Link)
+	}
+}
+
+// parseUntil reads how long from now a grant lasts: "30d", "12h", "2w", or
+// the last day of it as a date, "2027-03-31".
+func parseUntil(text string, now time.Time) (time.Duration, error) {
+	if day, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
+		if d := day.AddDate(0, 0, 1).Sub(now); d > 0 {
+			return d.Truncate(time.Second), nil
+		}
+		return 0, fmt.Errorf("read %q: it is over", text)
+	}
+	units := map[string]time.Duration{"h": time.Hour, "d": 24 * time.Hour, "j": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+	if text == "" {
+		return 0, fmt.Errorf("read %q: want a number of days, as in 30d", text)
+	}
+	unit, ok := units[text[len(text)-1:]]
+	n, err := strconv.ParseUint(strings.TrimSpace(text[:len(text)-1]), 10, 16)
+	if !ok || err != nil || n == 0 || n > 20*365*24 {
+		return 0, fmt.Errorf("read %q: want a number of days, as in 30d", text)
+	}
+	if d := time.Duration(n) * unit; d <= 10*366*24*time.Hour {
+		return d, nil
+	}
+	return 0, fmt.Errorf("read %q: more than ten years", text)
+}

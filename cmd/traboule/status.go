@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/traboule/traboule/node"
+	"github.com/traboule/traboule/node/problem"
+)
+
+// vaultKinds are the problems that any command may meet which needs the vault.
+var vaultKinds = []problem.Kind{problem.NoVault, problem.WrongSecret, problem.Busy, problem.Damaged}
+
+// with adds kinds to those of any command.
+func with(kinds ...problem.Kind) []problem.Kind {
+	return append(append([]problem.Kind{}, vaultKinds...), kinds...)
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	return a.command("status", "status", with(), func(cmd *cobra.Command, _ []string) error {
+		return do(cmd.Context(), a, node.Status, node.None{}, a.showStatus)
+	})
+}
+
+func (a *app) showStatus(s node.StatusResult) {
+	state := "status.not-running"
+	if s.Running {
+		state = "status.running"
+	}
+	t := table{}
+	t.row(a.text("label.state"), a.text(state))
+	t.row(a.text("label.home"), clean(s.Home))
+	t.row(a.text("label.owner"), s.Owner)
+	t.row(a.text("label.node"), s.Node)
+	for _, address := range s.Addresses {
+		t.row(a.text("label.address"), clean(address))
+	}
+	t.row(a.text("label.datasets"), a.text("status.datasets", "own", strconv.Itoa(s.Datasets), "received", strconv.Itoa(s.Received)))
+	t.row(a.text("label.contacts"), strconv.Itoa(s.Contacts))
+	t.row(a.text("label.disk"), a.text("status.disk", "bytes", strconv.FormatInt(s.Bytes, 10), "blocks", strconv.FormatInt(s.Blocks, 10)))
+	t.print(a.out)
+	if s.Suspended {
+		a.say("status.suspended")
+	}
+	if s.Swap {
+		a.say("status.swap")
+	}
+	a.notices(s.Warnings)
+}

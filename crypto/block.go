@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
@@ -28,8 +29,24 @@ var (
 	ErrBadBlockName = errors.New("not the name of a block (CIDv1, raw, sha2-256)")
 )
 
-// BlockKey opens one block. It prints nothing.
+// BlockKey opens one block, and no other: it depends on every byte that was
+// sealed. It prints nothing, but it can be encoded (manifests hold it).
 type BlockKey [32]byte
+
+// Format prints "[secret]" under every verb.
+func (BlockKey) Format(s fmt.State, verb rune) { private{}.Format(s, verb) }
+
+// String returns "[secret]".
+func (BlockKey) String() string { return redacted }
+
+// GoString returns "[secret]".
+func (BlockKey) GoString() string { return redacted }
+
+// MarshalJSON returns "[secret]" as a JSON string.
+func (BlockKey) MarshalJSON() ([]byte, error) { return private{}.MarshalJSON() }
+
+// LogValue is "[secret]" in a log.
+func (BlockKey) LogValue() slog.Value { return private{}.LogValue() }
 
 // BlockName is the SHA-256 of a block's ciphertext: whoever keeps the block
 // can verify it, nobody can recognise its content.
@@ -66,21 +83,3 @@ func BlockNameFromCID(c cid.Cid) (BlockName, error) {
 	return name, nil
 }
 
-// Sealer seals the blocks of one data set, view and generation.
-type Sealer struct {
-	private
-}
-
-// Key returns the key of the block that plaintext becomes, without sealing it.
-func (s *Sealer) Key(plaintext []byte) BlockKey { panic("not yet") }
-
-// Seal pads and encrypts plaintext, appends the block to dst and returns it
-// with its key.
-func (s *Sealer) Seal(dst, plaintext []byte) (ciphertext []byte, key BlockKey, err error) {
-	panic("not yet")
-}
-
-// OpenBlock appends the plaintext of a block to dst.
-func OpenBlock(dst []byte, dataset DID, key BlockKey, ciphertext []byte) ([]byte, error) {
-	panic("not yet")
-}

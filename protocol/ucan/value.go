@@ -179,7 +179,7 @@ func sameValue(v, w Value, budget int) (bool, int) {
 	case KindList, KindMap:
 		return sameItems(v, w, budget)
 	}
-	return v.num == w.num && v.str == w.str, budget - len(v.str)/64
+	return v.num == w.num && v.str == w.str, budget
 }
 
 func sameItems(v, w Value, budget int) (bool, int) {
@@ -234,7 +234,7 @@ type Map []Entry
 // NewMap puts entries into canonical order; it fails on a repeated key.
 func NewMap(entries ...Entry) (Map, error) {
 	m := Map(slices.Clone(entries))
-	slices.SortFunc(m, func(a, b Entry) int { return compareKeys(a.Key, b.Key) })
+	sortMap(m)
 	for i := 1; i < len(m); i++ {
 		if m[i-1].Key == m[i].Key {
 			return nil, fmt.Errorf("make a map: key %q twice", m[i].Key)
@@ -249,12 +249,24 @@ func MakeMap(fields map[string]Value) Map {
 	for key, value := range fields {
 		m = append(m, Entry{key, value})
 	}
-	slices.SortFunc(m, func(a, b Entry) int { return compareKeys(a.Key, b.Key) })
+	sortMap(m)
 	return m
 }
 
-// Value is the map as a value.
-func (m Map) Value() Value { return Value{kind: KindMap, dict: slices.Clone(m)} }
+// Value is the map as a value; its entries are put into canonical order if they
+// are not.
+func (m Map) Value() Value {
+	m = slices.Clone(m)
+	sortMap(m)
+	return Value{kind: KindMap, dict: m}
+}
+
+func sortMap(m Map) {
+	byKey := func(a, b Entry) int { return compareKeys(a.Key, b.Key) }
+	if !slices.IsSortedFunc(m, byKey) {
+		slices.SortFunc(m, byKey)
+	}
+}
 
 // Get is the value under key, and whether there is one.
 func (m Map) Get(key string) (Value, bool) {

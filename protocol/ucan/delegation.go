@@ -24,6 +24,13 @@ type Delegation struct {
 	sealed
 }
 
+// String names the delegation by its CID: the rest of a token is no affair of a
+// log's.
+func (d *Delegation) String() string { return "delegation " + d.CID().String() }
+
+// GoString is String, for %#v.
+func (d *Delegation) GoString() string { return d.String() }
+
 // DecodeDelegation reads a delegation of at most [MaxTokenSize] bytes and
 // verifies its signature. The error is an [*Error]: TooLarge, Malformed,
 // InvalidClaim or InvalidSignature.

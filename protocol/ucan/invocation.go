@@ -28,6 +28,13 @@ type Invocation struct {
 	sealed
 }
 
+// String names the invocation by its CID: the rest of a token is no affair of a
+// log's.
+func (inv *Invocation) String() string { return "invocation " + inv.CID().String() }
+
+// GoString is String, for %#v.
+func (inv *Invocation) GoString() string { return inv.String() }
+
 // DecodeInvocation reads an invocation of at most [MaxInvocationSize] bytes
 // and verifies its signature. The error is an [*Error]: TooLarge, Malformed,
 // InvalidClaim or InvalidSignature.

@@ -3,7 +3,6 @@
 package ucan
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"iter"
@@ -282,10 +281,10 @@ func compareKeys(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
-// GoString shows the value's kind and size only: values may be private.
-func (v Value) GoString() string {
-	names := [...]string{"null", "bool", "int", "float", "string", "bytes", "list", "map", "link"}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "ucan.Value(%s, %d)", names[v.kind], v.Len())
-	return b.String()
-}
+var valueKinds = [...]string{"null", "bool", "int", "float", "string", "bytes", "list", "map", "link"}
+
+// String shows the value's kind and size only: what it holds may be private.
+func (v Value) String() string { return fmt.Sprintf("%s(%d)", valueKinds[v.kind], v.Len()) }
+
+// GoString is String, for %#v.
+func (v Value) GoString() string { return "ucan." + v.String() }

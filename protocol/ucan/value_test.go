@@ -4,9 +4,13 @@ package ucan_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multihash"
 	"pgregory.net/rapid"
 
 	"github.com/traboule/traboule/protocol/ucan"
@@ -21,6 +25,7 @@ func anyValue(depth int) *rapid.Generator[ucan.Value] {
 		rapid.Map(rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64), ucan.Float),
 		rapid.Map(rapid.String(), ucan.String),
 		rapid.Map(rapid.SliceOf(rapid.Byte()), ucan.Bytes),
+		rapid.Map(rapid.SliceOfN(rapid.Byte(), 32, 32), someLink),
 	}
 	if depth == 0 {
 		return rapid.OneOf(leaf...)
@@ -30,6 +35,15 @@ func anyValue(depth int) *rapid.Generator[ucan.Value] {
 		rapid.Map(rapid.SliceOfN(inner, 0, 4), func(items []ucan.Value) ucan.Value { return ucan.List(items...) }),
 		rapid.Map(rapid.MapOfN(rapid.String(), inner, 0, 4), func(m map[string]ucan.Value) ucan.Value { return ucan.MakeMap(m).Value() }),
 	)...)
+}
+
+// someLink is a link to CIDs of both versions.
+func someLink(digest []byte) ucan.Value {
+	hash := append(multihash.Multihash{0x12, 0x20}, digest...)
+	if digest[0]%2 == 0 {
+		return ucan.Link(cid.NewCidV0(hash))
+	}
+	return ucan.Link(cid.NewCidV1(cid.Raw, hash))
 }
 
 // TestCodecAgainstIPLD: what we write go-ipld-prime reads as the same value and
@@ -64,6 +78,7 @@ func TestEncodeRefuses(t *testing.T) {
 	for name, v := range map[string]ucan.Value{
 		"2^53": ucan.Int(ucan.MaxInt + 1), "-2^53": ucan.Int(-ucan.MaxInt - 1), "NaN": ucan.Float(math.NaN()),
 		"infinity": ucan.Float(math.Inf(1)), "not UTF-8": ucan.String("\xff"), "deep": deep,
+		"a link to nothing":   ucan.Link(cid.Undef),
 		"a key twice":         ucan.Map{{Key: "a"}, {Key: "a"}}.Value(),
 		"a key not UTF-8":     ucan.Map{{Key: "\xff"}}.Value(),
 		"wrong within a list": ucan.List(ucan.Int(math.MaxInt64)),
@@ -101,5 +116,58 @@ func TestMapLiteralsArePutInOrder(t *testing.T) {
 	}
 	if _, err := ucan.EncodeValue(m); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAccessors(t *testing.T) {
+	kinds := map[ucan.ValueKind]ucan.Value{
+		ucan.KindNull: ucan.Null(), ucan.KindBool: ucan.Bool(true), ucan.KindInt: ucan.Int(-7), ucan.KindFloat: ucan.Float(2.5),
+		ucan.KindString: ucan.String("five5"), ucan.KindBytes: ucan.Bytes([]byte{1, 2}), ucan.KindList: stmt(1, 2, 3),
+		ucan.KindMap: val(map[string]any{"k": "v"}), ucan.KindLink: someLink(make([]byte, 32)),
+	}
+	for kind, v := range kinds {
+		_, isBool := v.AsBool()
+		_, isInt := v.AsInt()
+		_, isFloat := v.AsFloat()
+		_, isString := v.AsString()
+		_, isBytes := v.AsBytes()
+		_, isList := v.AsList()
+		_, isMap := v.AsMap()
+		_, isLink := v.AsLink()
+		is := []bool{v.IsNull(), isBool, isInt, isFloat, isString, isBytes, isList, isMap, isLink}
+		for k, yes := range is {
+			if yes != (ucan.ValueKind(k) == kind) {
+				t.Errorf("%v is of kind %d: %v", v, k, yes)
+			}
+		}
+		if v.Kind() != kind || !v.Equal(v) {
+			t.Errorf("%v is of kind %d", v, v.Kind())
+		}
+	}
+	sum := int64(0)
+	for item := range kinds[ucan.KindList].Items() {
+		i, _ := item.AsInt()
+		if sum += i; i == 2 {
+			break
+		}
+	}
+	if sum != 3 || kinds[ucan.KindList].Len() != 3 || kinds[ucan.KindMap].Len() != 1 {
+		t.Error("items or lengths are wrong")
+	}
+}
+
+// TestPrintingTellsNothing: a token or value that slips into a log shows its
+// kind, size or name, and none of what it says.
+func TestPrintingTellsNothing(t *testing.T) {
+	chain := goodChain(t)
+	c := ask(t, chain)
+	c.Args = ucan.MakeMap(map[string]ucan.Value{"to": val(1), "purpose": val("hunter2")})
+	inv := invoke(t, "bob", c)
+	for _, x := range []any{inv, chain[2], val("hunter2"), c.Args, stmt("hunter2"), c.Args.Value()} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			if text := fmt.Sprintf(verb, x); strings.Contains(text, "hunter2") || strings.Contains(text, "service") {
+				t.Errorf("%s of %T tells: %s", verb, x, text)
+			}
+		}
 	}
 }

@@ -177,11 +177,13 @@ func (a *app) command(use, name string, exits []problem.Kind, run func(cmd *cobr
 	return &cobra.Command{
 		Use:         use,
 		Short:       short,
-		Long:        strings.TrimSpace(short + "\n" + long),
+		Long:        wrap(strings.TrimSpace(short + "\n" + long)),
 		Example:     a.text("example." + name),
 		RunE:        run,
 		Args:        a.exactly(use),
 		Annotations: map[string]string{"name": name, "exits": exitList(exits)},
+
+		DisableFlagsInUseLine: true,
 	}
 }
 

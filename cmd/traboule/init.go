@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -131,6 +132,7 @@ func (a *app) teachWords(words string, b birth) error {
 	if words == "" {
 		return nil
 	}
+	fmt.Fprintln(a.out)
 	a.say("init.words")
 	a.showWords(words)
 	if !b.noConfirmWords {
@@ -138,6 +140,7 @@ func (a *app) teachWords(words string, b birth) error {
 			return err
 		}
 	}
+	fmt.Fprintln(a.out)
 	a.say("init.next")
 	return nil
 }

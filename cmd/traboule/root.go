@@ -23,6 +23,7 @@ func (a *app) root() *cobra.Command {
 		}
 		return cmd.Help()
 	})
+	cobra.EnableCommandSorting = false // the help follows the story, not the alphabet
 	root.Args = cobra.ArbitraryArgs
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -90,8 +91,9 @@ func (a *app) describeHelpFlags(cmd *cobra.Command) {
 // usageTemplate is cobra's, in the language, with exit codes.
 func (a *app) usageTemplate() string {
 	cobra.AddTemplateFunc("exits", a.exitLines)
+	cobra.AddTemplateFunc("flags", flagLines)
 	t := `{usage}:
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} {command}{{else}}{{.UseLine}}{{end}}{{if .HasExample}}
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} {command}{{else}}{{.UseLine}} {options}{{end}}{{if .HasExample}}
 
 {examples}:
 {{.Example}}{{end}}{{if .HasAvailableSubCommands}}{{$all := .Commands}}{{if .Groups}}{{range $g := .Groups}}
@@ -103,22 +105,45 @@ func (a *app) usageTemplate() string {
   {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 {flags}:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+{{flags .LocalFlags}}{{end}}{{if .HasAvailableInheritedFlags}}
 
 {global}:
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{with exits .}}
+{{flags .InheritedFlags}}{{end}}{{with exits .}}
 
 {exits}:
 {{.}}{{end}}
 `
 	colon := a.text("usage.colon")
 	return strings.NewReplacer(
-		"{usage}:", a.text("usage.title")+colon, "{command}", a.text("usage.command"),
+		"{usage}:", a.text("usage.title")+colon, "{command}", a.text("usage.command"), "{options}", "["+a.text("usage.options")+"]",
 		"{examples}:", a.text("usage.examples")+colon, "{commands}:", a.text("usage.commands")+colon,
 		"{{.Title}}:", "{{.Title}}"+colon,
 		"{flags}:", a.text("usage.flags")+colon, "{global}:", a.text("usage.global")+colon,
 		"{exits}:", a.text("usage.exits")+colon,
 	).Replace(t)
+}
+
+// flagLines describes flags, one a line. (pflag's own list writes
+// "[=true|false]" after every switch.)
+func flagLines(f *pflag.FlagSet) string {
+	t := table{}
+	f.VisitAll(func(flag *pflag.Flag) {
+		if flag.Hidden {
+			return
+		}
+		value, text := pflag.UnquoteUsage(flag)
+		name := "    --" + flag.Name
+		if flag.Shorthand != "" {
+			name = "-" + flag.Shorthand + ", --" + flag.Name
+		}
+		if flag.Value.Type() != "bool" {
+			name += " " + value
+		}
+		t.row("  "+name, text)
+	})
+	var b strings.Builder
+	t.print(&b)
+	return strings.TrimRight(b.String(), "\n")
 }
 
 // flagError puts the parser's errors into the language.
@@ -140,7 +165,7 @@ func (a *app) flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &syntax):
 		return problem.New(problem.Usage, "usage.unknown-flag", "flag", syntax.GetSpecifiedFlag(), "help", help)
 	}
-	return problem.New(problem.Usage, "usage.flags", "help", help).Because(err)
+	return problem.New(problem.Usage, "usage.bad-flags", "help", help).Because(err)
 }
 
 func dashes(flag string) string {
@@ -151,7 +176,7 @@ func dashes(flag string) string {
 }
 
 func (a *app) unknownCommand(cmd *cobra.Command, name string) error {
-	cmd.SuggestionsMinimumDistance = 2
+	cmd.SuggestionsMinimumDistance = max(1, min(2, len(name)/2))
 	help := cmd.CommandPath() + " --help"
 	if near := cmd.SuggestionsFor(name); len(near) > 0 {
 		return problem.New(problem.Usage, "usage.unknown-command-near", "command", name, "near", cmd.CommandPath()+" "+near[0], "help", help)

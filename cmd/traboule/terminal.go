@@ -101,6 +101,26 @@ func columns(s string) int {
 	return n
 }
 
+// wrap breaks our own texts at 80 columns, between words.
+func wrap(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		used := 0
+		lines = append(lines, "")
+		for _, word := range strings.Split(line, " ") {
+			if used > 0 && used+1+columns(word) > 80 {
+				lines, used = append(lines, ""), 0
+			}
+			if used > 0 {
+				word = " " + word
+			}
+			lines[len(lines)-1] += word
+			used += columns(word)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // progress shows how far a long operation has come: on a terminal only,
 // after two seconds, ten times a second at most.
 type progress struct {

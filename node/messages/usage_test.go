@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package messages
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// families are the keys that a program puts together from a word: the tests
+// of cmd/traboule hold its commands, flags and exit codes against them.
+var families = []string{"help.", "example.", "flag.", "exit.", "group.", "step.", "skip.", "kind.", "state.", "event."}
+
+// takesKey are the functions whose argument at this place is a key.
+var takesKey = map[string]int{"text": 0, "say": 0, "tell": 0, "ask": 0, "readLine": 0, "confirm": 0, "passphrase": 0, "Text": 0, "New": 1, "sure": 1}
+
+// TestKeysAndCode: every key that the code names is in the catalogue, and
+// the catalogue holds none that no code names.
+func TestKeysAndCode(t *testing.T) {
+	named := map[string]bool{}
+	for _, folder := range []string{"cmd", "node"} {
+		walkCode(t, os.DirFS("../.."), folder, func(name string, tree *ast.File, set *token.FileSet) {
+			ast.Inspect(tree, func(n ast.Node) bool {
+				if s, ok := literal(n); ok {
+					named[s] = true
+				}
+				if key, ok := keyOf(n); ok && !Has(key) && !slices.Contains(families, key) {
+					t.Errorf("%s: %q is not in the catalogue", set.Position(n.Pos()), key)
+				}
+				return true
+			})
+		})
+	}
+	for _, key := range English.Keys() {
+		inFamily := slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(key, f) })
+		if !named[key] && !inFamily {
+			t.Errorf("%s: no code says it", key)
+		}
+	}
+}
+
+func walkCode(t *testing.T, root fs.FS, folder string, visit func(string, *ast.File, *token.FileSet)) {
+	t.Helper()
+	err := fs.WalkDir(root, folder, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path.Base(name) == "testdata":
+			return fs.SkipDir
+		case d.IsDir() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		source, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		set := token.NewFileSet()
+		tree, err := parser.ParseFile(set, name, source, parser.SkipObjectResolution)
+		if err == nil {
+			visit(name, tree, set)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func literal(n ast.Node) (string, bool) {
+	b, ok := n.(*ast.BasicLit)
+	if !ok || b.Kind != token.STRING {
+		return "", false
+	}
+	s, err := strconv.Unquote(b.Value)
+	return s, err == nil
+}
+
+// keyOf finds the key in a call (a.say("key"), problem.New(kind, "key")) or
+// in a notice (Notice{Key: "key"}).
+func keyOf(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		place, ok := calls(n.Fun)
+		if ok && place < len(n.Args) {
+			return literal(n.Args[place])
+		}
+	case *ast.KeyValueExpr:
+		if name, ok := n.Key.(*ast.Ident); ok && name.Name == "Key" {
+			s, ok := literal(n.Value)
+			return s, ok && s != ""
+		}
+	}
+	return "", false
+}
+
+func calls(fun ast.Expr) (int, bool) {
+	s, ok := fun.(*ast.SelectorExpr)
+	if !ok {
+		return 0, false
+	}
+	if from, ok := s.X.(*ast.Ident); s.Sel.Name == "New" && (!ok || from.Name != "problem") {
+		return 0, false
+	}
+	place, ok := takesKey[s.Sel.Name]
+	return place, ok
+}

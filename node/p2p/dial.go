@@ -40,8 +40,8 @@ const (
 // answers and proves to be did. The caller closes the stream.
 //
 // ctx bounds the dialling, not the stream. The error says which of
-// [ErrNobodyAnswers], [ErrSomebodyElse] (with both names), [ErrNotSpoken] and
-// [ErrClosed] it is.
+// [ErrNobodyAnswers], [ErrSomebodyElse] (with both names), [ErrNotSpoken],
+// [ErrReset] (the peer would not talk) and [ErrClosed] it is.
 func (h *Host) Dial(ctx context.Context, did crypto.DID, addrs []string, id string) (protocol.Stream, error) {
 	s, err := h.dial(ctx, did, addrs, id)
 	switch {
@@ -64,11 +64,50 @@ func (h *Host) dial(ctx context.Context, did crypto.DID, addrs []string, id stri
 	if err := h.connect(ctx, to); err != nil {
 		return nil, err
 	}
-	s, err := h.libp2p.NewStream(network.WithNoDial(ctx, "connected above"), to.ID, libproto.ID(id))
+	s, err := h.open(ctx, to.ID, id)
+	if err != nil && !errors.Is(err, ErrNotSpoken) && h.prune(ctx, to.ID) {
+		if err := h.connect(ctx, to); err != nil {
+			return nil, err
+		}
+		s, err = h.open(ctx, to.ID, id)
+	}
 	if err != nil {
-		return nil, explainStream(err)
+		return nil, err
 	}
 	return &stream{Stream: s, host: h, peer: did}, nil
+}
+
+// open opens a stream over a connection that is there.
+func (h *Host) open(ctx context.Context, to peer.ID, id string) (network.Stream, error) {
+	s, err := h.libp2p.NewStream(network.WithNoDial(ctx, "connected already"), to, libproto.ID(id))
+	var notSpoken multistream.ErrNotSupported[libproto.ID]
+	switch {
+	case errors.As(err, &notSpoken):
+		return nil, ErrNotSpoken
+	case errors.Is(err, network.ErrReset):
+		return nil, ErrReset
+	}
+	return s, err
+}
+
+// prune closes connections that the peer has closed and libp2p still counts,
+// and says whether another try may do better. After an Abort at the other end,
+// the first dial finds such a one.
+func (h *Host) prune(ctx context.Context, id peer.ID) bool {
+	pruned := false
+	for _, c := range h.libp2p.Network().ConnsToPeer(id) {
+		s, err := c.NewStream(ctx)
+		if err == nil {
+			_ = s.Reset()
+			continue
+		}
+		if ctx.Err() != nil || errors.Is(err, network.ErrResourceLimitExceeded) {
+			return false // the fault is ours, the connection may be well
+		}
+		_ = c.Close()
+		pruned = true
+	}
+	return pruned || h.libp2p.Network().Connectedness(id) != network.Connected
 }
 
 // target reads what a card says of a peer: its name, and addresses which may
@@ -124,15 +163,6 @@ func explainDial(err error, addrs []ma.Multiaddr) error {
 		return err
 	}
 	return fmt.Errorf("%w at %s: %s", ErrNobodyAnswers, spell(addrs), reasons(err))
-}
-
-// explainStream says why a connected peer opened no stream.
-func explainStream(err error) error {
-	var notSpoken multistream.ErrNotSupported[libproto.ID]
-	if errors.As(err, &notSpoken) {
-		return ErrNotSpoken
-	}
-	return err
 }
 
 // reasons puts what went wrong at each address on one line.

@@ -227,6 +227,18 @@ func revocationVectors(t *testing.T) []vector {
 	forgedRoot := link(t, "node")
 	forgedRoot.Command = "/"
 	stolen := []*ucan.Delegation{delegate(t, "mallory", forgedRoot), chain[2]}
+	otherRoot := link(t, "owner")
+	otherRoot.Command = "/grant"
+	narrow := []*ucan.Delegation{delegate(t, "set", otherRoot), chain[1], chain[2]}
+	gap := []*ucan.Delegation{chain[0], chain[2]}
+	long := slices.Repeat(cids(chain[:1]), ucan.MaxProofs+1)
+	pathOf := func(ids []cid.Cid) map[string]any {
+		items := make([]any, len(ids))
+		for i, id := range ids {
+			items[i] = ucan.Link(id)
+		}
+		return args(map[string]any{"ucan": ucan.Link(leaf), "pth": items})
+	}
 	cases := []struct {
 		name  string
 		token []byte
@@ -248,6 +260,11 @@ func revocationVectors(t *testing.T) []vector {
 		{"by an ancestor, the chain above not known", revoke("owner", leaf, nil), chain[2:], "stranger"},
 		{"by a stranger whose own subject leads there", revoke("mallory", leaf, nil), unrooted, "stranger"},
 		{"by a stranger who says he speaks for the subject", revoke("mallory", leaf, nil), stolen, "stranger"},
+		{"by an ancestor across a gap", revoke("set", leaf, nil), gap, "stranger"},
+		{"by an ancestor who gave another command", revoke("set", leaf, nil), narrow, "stranger"},
+		{"by one who only comes below the target", revoke("node", chain[0].CID(), nil), chain, "stranger"},
+		{"with the longest path", forged(pathOf(long[1:])), chain, "counts"},
+		{"with a path too long", forged(pathOf(long)), chain, "InvalidClaim"},
 		{"by an ancestor on a detour in use", revoke("mallory", leaf, nil), detour, "counts"},
 		{"for another subject", forged(map[string]any{"sub": string(did(t, "set"))}), chain, "InvalidClaim"},
 		{"that names proofs", forged(map[string]any{"prf": []any{ucan.Link(leaf)}}), chain, "InvalidClaim"},

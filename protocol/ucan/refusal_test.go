@@ -78,6 +78,9 @@ func encodingVectors(t *testing.T) []vector {
 		{"a text that is not UTF-8", resigned(payloadOf(join(claims[:len(claims)-1-len("to bob")], []byte{0x61, 0xff}))), "Malformed"},
 		{"a bare tag 42", resigned(payloadOf(join(claims[:len(claims)-1-len("to bob")], []byte{0xd8, 42, 0x40}))), "Malformed"},
 		{"another tag", resigned(payloadOf(join(claims[:len(claims)-1-len("to bob")], []byte{0xc0, 0x60}))), "Malformed"},
+		{"a CID under tag 43", resigned(payloadOf(join(claims[:len(claims)-1-len("to bob")], linkBytes(t, 43, 0)))), "Malformed"},
+		{"a CID after a one", resigned(payloadOf(join(claims[:len(claims)-1-len("to bob")], linkBytes(t, 42, 1)))), "Malformed"},
+		{"a link for a nonce", resigned(payloadOf(join(claims[:len(claims)-1-len("to bob")], linkBytes(t, 42, 0)))), "InvalidClaim"},
 		{"an unknown claim", forge(t, "node", ucan.TagDelegation, good, map[string]any{"prf": []any{}}), "InvalidClaim"},
 		{"two tags", twoTags(t, claims), "Malformed"},
 		{"no tag", resigned(join([]byte{0xa1}, encode(t, val("h")), encode(t, val([]byte(ucan.Varsig))))), "Malformed"},
@@ -104,6 +107,13 @@ func encodingVectors(t *testing.T) []vector {
 		vectors = append(vectors, v)
 	}
 	return vectors
+}
+
+// linkBytes is a link with its tag and its leading byte given.
+func linkBytes(t *testing.T, tag, lead byte) []byte {
+	b := encode(t, ucan.Link(goodChain(t)[0].CID()))
+	b[1], b[4] = tag, lead
+	return b
 }
 
 // swapFirstTwo changes the order of the first two claims.

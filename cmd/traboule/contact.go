@@ -41,7 +41,7 @@ func (a *app) contactListCommand() *cobra.Command {
 
 func (a *app) showContacts(r node.ContactListResult) {
 	if len(r.Contacts) == 0 {
-		a.say("contact.none")
+		a.say("contact.empty")
 		return
 	}
 	t := table{}

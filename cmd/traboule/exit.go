@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/traboule/traboule/node/messages"
 	"github.com/traboule/traboule/node/problem"
 )
 
@@ -68,7 +69,7 @@ func (a *app) report(ctx context.Context, err error) int {
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || p.Kind == problem.Interrupted || p.Kind == problem.Unexpected) {
 		p = problem.New(problem.Interrupted, "interrupted")
 	}
-	message, code := a.textOf(p.Key, p.Args), exitCode(p.Kind)
+	message, code := a.sentence(p), exitCode(p.Kind)
 	if a.json {
 		var f failure
 		f.Error.Problem, f.Error.Message, f.Error.Exit = p, message, code
@@ -78,10 +79,18 @@ func (a *app) report(ctx context.Context, err error) int {
 		return code
 	}
 	fmt.Fprintln(a.err, "traboule: "+message)
-	if p.Kind == problem.Unexpected && p.Detail != "" {
+	if p.Detail != "" && (p.Kind == problem.Unexpected || !messages.Has(p.Key)) {
 		fmt.Fprintln(a.err, "  "+clean(p.Detail))
 	}
 	return code
+}
+
+// sentence is the problem's own, or that of its kind if a newer node speaks.
+func (a *app) sentence(p *problem.Problem) string {
+	if messages.Has(p.Key) {
+		return a.textOf(p.Key, p.Args)
+	}
+	return a.text("exit." + string(p.Kind))
 }
 
 // exitList writes a command's kinds for its annotation.

@@ -3,8 +3,6 @@
 package main
 
 import (
-	"strconv"
-
 	"github.com/spf13/cobra"
 
 	"github.com/traboule/traboule/node"
@@ -21,11 +19,5 @@ func (a *app) revokeCommand() *cobra.Command {
 // nothing else.
 func (a *app) showRevoke(r node.RevokeResult) {
 	a.say("revoke.done", "id", r.Grant.ID, "contact", r.Grant.Contact, "name", r.Grant.Name)
-	if r.Stopped > 0 {
-		a.say("revoke.stopped", "n", strconv.Itoa(r.Stopped))
-	}
-	if r.Notified {
-		a.say("revoke.notified", "contact", r.Grant.Contact)
-	}
 	a.notices(r.Notices)
 }

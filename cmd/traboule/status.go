@@ -42,11 +42,5 @@ func (a *app) showStatus(s node.StatusResult) {
 	t.row(a.text("label.contacts"), strconv.Itoa(s.Contacts))
 	t.row(a.text("label.disk"), a.text("status.disk", "bytes", strconv.FormatInt(s.Bytes, 10), "blocks", strconv.FormatInt(s.Blocks, 10)))
 	t.print(a.out)
-	if s.Suspended {
-		a.say("status.suspended")
-	}
-	if s.Swap {
-		a.say("status.swap")
-	}
 	a.notices(s.Warnings)
 }

@@ -22,6 +22,7 @@ func TestRefusals(t *testing.T) {
 			if got := v.outcome(t); got != v.Want {
 				t.Errorf("%s: %s, want %s", v.Layer, got, v.Want)
 			}
+			t.Logf("%s: %s", v.Layer, v.Want)
 		})
 	}
 }

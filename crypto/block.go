@@ -82,4 +82,3 @@ func BlockNameFromCID(c cid.Cid) (BlockName, error) {
 	}
 	return name, nil
 }
-

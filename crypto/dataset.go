@@ -29,7 +29,7 @@ func (k *Keyring) NewDataset(rand io.Reader) (did DID, birth *Identity, err erro
 			return "", nil, fmt.Errorf("make a data set's keys: %w", err)
 		}
 	}
-	if s.Birth, err = SealTo(k.ring.Recovery, birthInfo(did), birth.key.ed.Seed()); err != nil {
+	if s.Birth, err = SealTo(k.ring.Recovery, birthInfo(did), birth.key().Seed()); err != nil {
 		return "", nil, fmt.Errorf("seal a birth key: %w", err)
 	}
 	k.scopes[s.Name] = s

@@ -96,7 +96,7 @@ func (l *Locked) Unlock(s Secret) (*Keyring, error) {
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("unlock the keyring: %w", err)
 	}
-	i := slices.IndexFunc(l.header.Slots, func(sl slot) bool { return sl.Kind == s.data.kind })
+	i := slices.IndexFunc(l.header.Slots, func(sl slot) bool { return sl.Kind == s.data().kind })
 	if i < 0 {
 		return nil, fmt.Errorf("unlock the keyring: %w", ErrNoSlot)
 	}

@@ -114,10 +114,8 @@ type Signer interface {
 // does not leave this package: it prints as its DID, by whatever verb.
 type Identity struct {
 	did DID
-	key *identityKey // behind a pointer, which is all that fmt shows of a nested field
+	key hidden[ed25519.PrivateKey]
 }
-
-type identityKey struct{ ed ed25519.PrivateKey }
 
 // NewIdentity makes a key pair from 32 bytes of rand.
 func NewIdentity(rand io.Reader) (*Identity, error) {
@@ -134,7 +132,7 @@ func identityFromSeed(seed []byte) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{did: did, key: &identityKey{key}}, nil
+	return &Identity{did: did, key: hide(key)}, nil
 }
 
 // DID names the identity.
@@ -142,14 +140,14 @@ func (i *Identity) DID() DID { return i.did }
 
 // Sign returns the 64-byte Ed25519 signature of message.
 func (i *Identity) Sign(message []byte) ([]byte, error) {
-	return ed25519.Sign(i.key.ed, message), nil
+	return ed25519.Sign(i.key(), message), nil
 }
 
 // Derive returns 32 secret bytes that only this identity's holder can make,
 // others for every name (HKDF-SHA256 of the seed). They tell nothing of the
 // key: for a library that insists on secret bytes of its own.
 func (i *Identity) Derive(name string) [32]byte {
-	return derive(i.key.ed.Seed(), labelIdentity, []byte(name))
+	return derive(i.key().Seed(), labelIdentity, []byte(name))
 }
 
 // Format prints the DID under every verb, so that a printed identity shows

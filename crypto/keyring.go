@@ -30,7 +30,7 @@ var (
 // changes memory only: the caller encodes it again and writes that down.
 type Keyring struct {
 	private
-	*keys // behind a pointer, which is all that fmt shows of a nested field
+	*keys
 }
 
 type keys struct {

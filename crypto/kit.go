@@ -113,8 +113,9 @@ func OpenKit(words string, kit []byte) (*Keyring, []byte, error) {
 	if h.Recovery != r.key.Public().Hash() {
 		return nil, nil, fmt.Errorf("open a recovery kit: %w: it was made for other words", ErrWrongSecret)
 	}
+	macKey := r.mac()
 	signed := kit[:len(e.bound)+len(e.sealed)]
-	if !hmac.Equal(mac, kitMAC(r.mac[:], signed)) {
+	if !hmac.Equal(mac, kitMAC(macKey[:], signed)) {
 		return nil, nil, fmt.Errorf("open a recovery kit: %w: not made by a holder of the words' keys", ErrDamaged)
 	}
 	k, state, err := r.openKit(h, e)

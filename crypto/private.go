@@ -13,6 +13,13 @@ const redacted = "[secret]"
 // value is printed, logged or marshalled, what comes out is "[secret]".
 type private struct{}
 
+// hidden holds a key in a struct that may be copied by value into an
+// unexported field of somebody's struct, where fmt calls no methods and, for
+// %s, even follows a pointer. It does not look into functions.
+type hidden[T any] func() T
+
+func hide[T any](v T) hidden[T] { return func() T { return v } }
+
 // Format prints "[secret]" under every verb.
 func (private) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
 

@@ -28,7 +28,7 @@ var (
 // prints nothing and may be used by many goroutines.
 type ReceiveKey struct {
 	private
-	key hpke.PrivateKey
+	key hidden[hpke.PrivateKey]
 }
 
 // PublicReceiveKey is the public half of a [ReceiveKey], 1,216 bytes.
@@ -39,16 +39,16 @@ func receiveKeyFrom(seed []byte) (*ReceiveKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive a receive key: %w", err)
 	}
-	return &ReceiveKey{key: key}, nil
+	return &ReceiveKey{key: hide(key)}, nil
 }
 
 // Public returns the key to publish.
-func (k *ReceiveKey) Public() PublicReceiveKey { return k.key.PublicKey().Bytes() }
+func (k *ReceiveKey) Public() PublicReceiveKey { return k.key().PublicKey().Bytes() }
 
 // Open returns the plaintext of what [SealTo] made for this key and the same
 // info, or [ErrNotForUs].
 func (k *ReceiveKey) Open(info, sealed []byte) ([]byte, error) {
-	plain, err := hpke.Open(k.key, hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), info, sealed)
+	plain, err := hpke.Open(k.key(), hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), info, sealed)
 	if err != nil {
 		return nil, ErrNotForUs
 	}

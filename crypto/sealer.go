@@ -45,7 +45,8 @@ func newSealer(secret [32]byte, dataset DID, view string, generation uint64) *Se
 }
 
 func associatedData(suite byte, dataset DID) []byte {
-	return append([]byte{suite}, dataset...)
+	ad := make([]byte, 0, 64)
+	return append(append(ad, suite), dataset...)
 }
 
 // Key returns the key of the block that plaintext becomes, without sealing

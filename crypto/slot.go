@@ -58,7 +58,7 @@ const (
 // Secret is what unlocks a keyring: a [Passphrase], a [Keyfile] or [Words].
 type Secret struct {
 	private
-	data *secretData
+	data hidden[secretData]
 }
 
 type secretData struct {
@@ -69,32 +69,33 @@ type secretData struct {
 // Passphrase is what a person typed, UTF-8. Its spelling of accents does not
 // matter (it is normalised to NFC), everything else does.
 func Passphrase(p []byte) Secret {
-	return Secret{data: &secretData{slotPassphrase, norm.NFC.Bytes(p)}}
+	return Secret{data: hide(secretData{slotPassphrase, norm.NFC.Bytes(p)})}
 }
 
 // Keyfile is the content of a file of at least [MinKeyfile] random bytes,
 // with which a node may open itself.
 func Keyfile(content []byte) Secret {
-	return Secret{data: &secretData{slotKeyfile, slices.Clone(content)}}
+	return Secret{data: hide(secretData{slotKeyfile, slices.Clone(content)})}
 }
 
 // Words are the 24 recovery words.
 func Words(words string) Secret {
-	d := &secretData{kind: slotWords}
+	d := secretData{kind: slotWords}
 	if r, err := recover24(words); err == nil {
-		d.bytes = r.entropy
+		d.bytes = r.entropy()
 	}
-	return Secret{data: d}
+	return Secret{data: hide(d)}
 }
 
 func (s Secret) check() error {
 	if s.data == nil {
 		return fmt.Errorf("%w: none given", ErrBadSecret)
 	}
-	n := len(s.data.bytes)
-	switch s.data.kind {
+	d := s.data()
+	n := len(d.bytes)
+	switch d.kind {
 	case slotPassphrase:
-		if n == 0 || n > MaxPassphrase || !utf8.Valid(s.data.bytes) {
+		if n == 0 || n > MaxPassphrase || !utf8.Valid(d.bytes) {
 			return fmt.Errorf("%w: a passphrase is 1 to %d bytes of UTF-8", ErrBadSecret, MaxPassphrase)
 		}
 	case slotKeyfile:
@@ -111,14 +112,15 @@ func (s Secret) check() error {
 
 // wrapping derives the key that seals the master key in sl. s suits it.
 func (sl *slot) wrapping(s Secret) [32]byte {
+	secret := s.data().bytes
 	switch sl.Kind {
 	case slotPassphrase:
-		stretched := argon2.IDKey(s.data.bytes, sl.Salt[:], sl.Time, sl.Memory, sl.Lanes, 32)
+		stretched := argon2.IDKey(secret, sl.Salt[:], sl.Time, sl.Memory, sl.Lanes, 32)
 		return derive(stretched, labelPassphrase, sl.Salt[:])
 	case slotKeyfile:
-		return derive(s.data.bytes, labelKeyfile, sl.Salt[:])
+		return derive(secret, labelKeyfile, sl.Salt[:])
 	default:
-		return derive(s.data.bytes, labelWords, sl.Salt[:])
+		return derive(secret, labelWords, sl.Salt[:])
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 // recovery is what 24 words derive: each part under a label of its own.
 type recovery struct {
 	private
-	entropy []byte      // 32 bytes; the words slot derives its key from it
-	key     *ReceiveKey // opens kits and birth keys
-	mac     [32]byte    // says that a kit was made by whoever once had the words
+	entropy hidden[[]byte]   // 32 bytes; the words slot derives its key from it
+	key     *ReceiveKey      // opens kits and birth keys
+	mac     hidden[[32]byte] // says that a kit was made by whoever once had the words
 }
 
 func recoveryFrom(entropy []byte) (*recovery, error) {
@@ -25,7 +25,7 @@ func recoveryFrom(entropy []byte) (*recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &recovery{entropy: entropy, key: key, mac: derive(entropy, labelKitMAC)}, nil
+	return &recovery{entropy: hide(entropy), key: key, mac: hide(derive(entropy, labelKitMAC))}, nil
 }
 
 // recover24 reads 24 English BIP-39 words: any case, any white space between.
@@ -125,11 +125,12 @@ func drawWords(rand io.Reader) (string, *recovery, error) {
 
 // adopt makes r the keyring's recovery; k.mu is held.
 func (k *keys) adopt(r *recovery, rand io.Reader) error {
-	if err := k.setSlot(slotWords, Secret{data: &secretData{slotWords, r.entropy}}, Argon{}, rand); err != nil {
+	if err := k.setSlot(slotWords, Secret{data: hide(secretData{slotWords, r.entropy()})}, Argon{}, rand); err != nil {
 		return err
 	}
 	k.ring.Recovery = r.key.Public()
-	k.ring.KitMAC = r.mac[:]
+	mac := r.mac()
+	k.ring.KitMAC = mac[:]
 	return nil
 }
 

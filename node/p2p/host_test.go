@@ -65,7 +65,12 @@ func newHost(t testing.TB, opt Options) *Host {
 // newEchoHost gives back what it is sent.
 func newEchoHost(t testing.TB, listen ...string) *Host {
 	t.Helper()
-	h := newHost(t, Options{Listen: listen})
+	return newEchoHostOn(t, nil, listen...)
+}
+
+func newEchoHostOn(t testing.TB, transports []libp2p.Option, listen ...string) *Host {
+	t.Helper()
+	h := newHost(t, Options{Listen: listen, Transports: transports})
 	h.Handle(echo, func(_ context.Context, s protocol.Stream) {
 		_, _ = io.Copy(s, s)
 		_ = s.Close()

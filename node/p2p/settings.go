@@ -88,7 +88,7 @@ func settings(key *privateKey, opt Options) ([]libp2p.Option, error) {
 		libp2p.DisableMetrics(),
 	}
 	if opt.PreferTCP {
-		options = append(options, libp2p.DialRanker(tcpFirst))
+		options = append(options, libp2p.SwarmOpts(swarm.WithDialRanker(tcpFirst)))
 	}
 	return append(options, transports(opt.Transports)...), nil
 }

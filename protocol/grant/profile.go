@@ -23,6 +23,9 @@ const (
 func CheckPolicy(c ucan.Command, p ucan.Policy) error { return checkPolicy(0, c, p) }
 
 func checkPolicy(link int, c ucan.Command, p ucan.Policy) error {
+	if schema, _ := SchemaOf(c); c != CommandAll && !schema.Grantable {
+		return outside(link, RuleCommand, "%s is not delegated", c)
+	}
 	w := policyWalk{link: link, command: c}
 	return w.statements(p, 1, false)
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	libproto "github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/record"
+	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	"github.com/libp2p/go-libp2p/p2p/protocol/identify/pb"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
@@ -401,4 +403,11 @@ func TestProtect(t *testing.T) {
 		t.Error("still protected")
 	}
 	h.Protect("nobody")
+}
+
+// libp2p would write the names and addresses of peers to standard error.
+func TestLibrariesAreSilent(t *testing.T) {
+	if gologshim.Logger("swarm2").Enabled(t.Context(), slog.LevelError) {
+		t.Error("libp2p logs errors")
+	}
 }

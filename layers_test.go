@@ -37,14 +37,15 @@ var layers = map[string][]string{
 	"protocol/contact":  {"protocol", "crypto", "crypto/canonical"},
 
 	// What one node keeps.
-	"storage":           {"crypto", "crypto/canonical"},
-	"storage/disk":      {},
-	"storage/blocks":    {"storage/disk/…", "crypto", "crypto/canonical"},
-	"storage/journal":   {"storage/disk/…", "crypto", "crypto/canonical"},
-	"storage/index":     {"crypto", "crypto/canonical"},
-	"storage/importer":  {"storage", "crypto/canonical"},
-	"storage/storetest": {"storage/…", "crypto"},
-	"storage/vault":     {"storage", "storage/blocks/…", "storage/journal", "storage/index", "storage/disk/…", "crypto", "crypto/canonical"},
+	"storage":               {"crypto", "crypto/canonical"},
+	"storage/disk":          {},
+	"storage/disk/disktest": {"storage/disk"},
+	"storage/blocks":        {"storage/disk/…", "crypto", "crypto/canonical"},
+	"storage/journal":       {"storage/disk/…", "crypto", "crypto/canonical"},
+	"storage/index":         {"crypto", "crypto/canonical"},
+	"storage/importer":      {"storage", "crypto/canonical"},
+	"storage/storetest":     {"storage/…", "crypto"},
+	"storage/vault":         {"storage", "storage/blocks/…", "storage/journal", "storage/index", "storage/disk/…", "crypto", "crypto/canonical"},
 
 	// The parts of the node: they know the layers below, not each other.
 	"node/access":   {"protocol/…", "crypto", "crypto/canonical"},
@@ -255,8 +256,8 @@ func report(t *testing.T, files []file) {
 		return
 	}
 	chain := longestChain(graph)
-	t.Logf("%d packages, %.1f own imports each (aim 2); longest chain %d (aim 6): %s",
-		len(graph), float64(total)/float64(len(graph)), len(chain), strings.Join(chain, " → "))
+	t.Logf("%d packages, %.1f own imports each (aim 2); longest chain %d arrows (aim 6): %s",
+		len(graph), float64(total)/float64(len(graph)), len(chain)-1, strings.Join(chain, " → "))
 }
 
 // ownImports is the import graph of the code that ships: no test files.
@@ -313,7 +314,7 @@ func readTree(t *testing.T, visit func(name string, text string)) {
 			return err
 		case d.IsDir() && (name == ".git" || name == "bin" || name == "dist"):
 			return fs.SkipDir
-		case d.IsDir() || !d.Type().IsRegular():
+		case d.IsDir() || !d.Type().IsRegular() || strings.HasPrefix(name, "zz_"): // scratch, never committed
 			return nil
 		}
 		data, err := os.ReadFile(name)

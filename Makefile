@@ -1,0 +1,48 @@
+# What one can do here. `make` alone lists it.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 5s
+LIMIT_MB = 35
+
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test race lint fuzz bench e2e check release clean
+
+help: ## list the verbs
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+build: ## build bin/traboule
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/traboule ./cmd/traboule
+
+demo: build ## two real nodes: add, grant, fetch, revoke (FILE=path takes your own)
+	@bash cmd/traboule/demo.sh bin/traboule "$(FILE)"
+
+test: ## all tests, and which were skipped
+	@bash .ci/test ./...
+
+race: ## all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+
+lint: ## gofmt, vet, staticcheck
+	@bash .ci/lint
+
+fuzz: ## every fuzz target for FUZZTIME (5s)
+	@bash .ci/fuzz $(FUZZTIME)
+
+bench: ## the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...
+
+e2e: ## the scenarios between real nodes
+	$(GO) test -count=1 -run 'TestScripts' -timeout 20m ./cmd/traboule
+
+check: ## what CI runs
+	@CI=true bash .ci/run
+
+release: ## cross-compile, CGO-free and stripped, and weigh
+	@LDFLAGS='$(LDFLAGS)' bash .ci/release $(LIMIT_MB)
+
+clean: ## take away what was built
+	rm -rf bin dist

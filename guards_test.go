@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package traboule_test
+
+import (
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestLicenceLine: every Go file begins with its licence.
+func TestLicenceLine(t *testing.T) {
+	const line = "// SPDX-License-Identifier: Apache-2.0\n"
+	readTree(t, func(name, text string) {
+		if path.Ext(name) == ".go" && !strings.HasPrefix(afterConstraint(text), line) {
+			t.Errorf("%s: the first line is not %q", name, strings.TrimSpace(line))
+		}
+	})
+}
+
+// afterConstraint skips a build constraint, which may stand first.
+func afterConstraint(text string) string {
+	if rest, ok := strings.CutPrefix(text, "//go:build "); ok {
+		_, rest, _ = strings.Cut(rest, "\n")
+		return strings.TrimLeft(rest, "\n")
+	}
+	return text
+}
+
+// private are the traces that a working machine leaves in files: its own
+// paths, and where it gets packages from. (Written in pieces, so that this
+// file is not one.)
+var private = []*regexp.Regexp{
+	regexp.MustCompile(`(^|[\s"'(=:])/(wo` + `rk|root|home/[a-z]+)/`),
+	regexp.MustCompile(`/tmp/(br` + `ief|bash_jobs)`),
+	regexp.MustCompile(`(?i)\b(arti` + `factory|nex` + `us\.[a-z]+\.|goprox` + `y\.(io|cn)|proxy\.gol` + `ang\.org|registry\.np` + `mjs)\b`),
+}
+
+// TestNoTraces: no file names the machine that it was written on.
+func TestNoTraces(t *testing.T) {
+	readTree(t, func(name, text string) {
+		if isText(text) {
+			for _, found := range traces(text) {
+				t.Errorf("%s: names %q", name, found)
+			}
+		}
+	})
+	if len(traces("see /wo"+"rk/main")) == 0 || len(traces(`open("/ro`+`ot/x")`)) == 0 {
+		t.Error("planted traces are not found: the test proves nothing")
+	}
+}
+
+func traces(text string) []string {
+	var found []string
+	for _, p := range private {
+		found = append(found, p.FindAllString(text, -1)...)
+	}
+	return found
+}
+
+// isText tells programs and pictures from what people write.
+func isText(text string) bool {
+	return !strings.Contains(text[:min(len(text), 8000)], "\x00")
+}
+
+var (
+	makeWord = regexp.MustCompile("(?m)(?:^|[`( ])make ([a-z0-9]+)")
+	makeVerb = regexp.MustCompile(`(?m)^([a-z0-9]+):`)
+	ourWord  = regexp.MustCompile("(?m)(?:^\\$? ?|[`(]|\\./bin/)traboule ([a-z]+)")
+)
+
+// TestReadmeCommands: what the README and CONTRIBUTING tell to type exists.
+func TestReadmeCommands(t *testing.T) {
+	verbs := names(t, makeVerb, "Makefile")
+	for _, page := range []string{"README.md", "CONTRIBUTING.md"} {
+		for _, word := range names(t, makeWord, page) {
+			if !slices.Contains(verbs, word) {
+				t.Errorf("%s: there is no \"make %s\"", page, word)
+			}
+		}
+	}
+	told := names(t, ourWord, "README.md")
+	if len(told) == 0 {
+		t.Error("README.md: names no command")
+	}
+	for _, word := range told {
+		if _, err := os.Stat("cmd/traboule/" + word + ".go"); err != nil && word != "help" {
+			t.Errorf("README.md: there is no \"traboule %s\"", word)
+		}
+	}
+}
+
+func names(t *testing.T, pattern *regexp.Regexp, file string) []string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, m := range pattern.FindAllStringSubmatch(string(data), -1) {
+		list = append(list, m[1])
+	}
+	return list
+}
+
+var localLink = regexp.MustCompile(`\]\(([^)#:]+)\)|src="([^":]+)"`)
+
+// TestPagesLinkToWhatIsThere: no page points at a file that is not there.
+func TestPagesLinkToWhatIsThere(t *testing.T) {
+	readTree(t, func(name, text string) {
+		if path.Ext(name) != ".md" {
+			return
+		}
+		for _, m := range localLink.FindAllStringSubmatch(text, -1) {
+			target := path.Join(path.Dir(name), m[1]+m[2])
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: links to %s, which is not there", name, target)
+			}
+		}
+	})
+}

@@ -4,8 +4,10 @@ package vault
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"path/filepath"
 
+	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage"
 )
 
@@ -13,7 +15,7 @@ import (
 type AddOptions struct {
 	DryRun   bool           // write nothing, only say what would happen
 	Replace  bool           // the source may be another than before
-	Progress func(Progress) // called from one goroutine; must be quick
+	Progress func(Progress) // called from one goroutine at a time; must be quick
 }
 
 // Progress says how far a long operation has come.
@@ -31,7 +33,7 @@ type Skip struct {
 // AddResult says what Add did or, in a dry run, would do.
 type AddResult struct {
 	Dataset   Dataset // zero DID in a dry run of a new data set
-	New       bool    // the data set did not exist before
+	New       bool    // the data set had no version before
 	Unchanged bool    // nothing differs, so no version was made
 	Head      storage.Head
 	Added     int // files and folders
@@ -43,7 +45,206 @@ type AddResult struct {
 }
 
 // Add mirrors the file or folder at path as the next version of the data set
-// of this name, and makes the data set when it is new.
+// of this name, and makes the data set when it is new. What it stored before
+// an error or a cancellation stays and is used by the next attempt; a version
+// is made whole or not at all. A file that keeps changing while it is read
+// ends it ([ErrChanging]).
 func (v *Vault) Add(ctx context.Context, name, path string, opt AddOptions) (AddResult, error) {
-	return AddResult{}, errors.ErrUnsupported
+	r, err := v.add(ctx, name, path, opt)
+	if err != nil {
+		return AddResult{}, fmt.Errorf("add %s to %q: %w", path, name, err)
+	}
+	return r, nil
+}
+
+func (v *Vault) add(ctx context.Context, name, path string, opt AddOptions) (AddResult, error) {
+	name, err := storage.ParseName(name)
+	if err != nil {
+		return AddResult{}, err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return AddResult{}, err
+	}
+	v.adding.Lock()
+	defer v.adding.Unlock()
+	d := v.named(name)
+	if d != nil && d.from != "" {
+		return AddResult{}, ErrNotOurs
+	}
+	if d != nil && d.source != path && !opt.Replace {
+		return AddResult{}, fmt.Errorf("%w (it mirrors %s)", ErrOtherSource, d.source)
+	}
+	vaultInfo, err := v.opt.FS.Stat(v.dir)
+	if err != nil {
+		return AddResult{}, err
+	}
+	s, err := newScan(ctx, path, vaultInfo)
+	if err != nil {
+		return AddResult{}, err
+	}
+	defer s.close()
+	if d == nil && opt.DryRun {
+		return s.forecast(name, path), nil
+	}
+	if d, err = v.settle(ctx, d, name, path, opt); err != nil {
+		return AddResult{}, err
+	}
+	return v.mirror(ctx, d, s, opt)
+}
+
+// forecast is a dry run of a data set that does not exist yet: it has no keys,
+// and all is new.
+func (s *scan) forecast(name, path string) AddResult {
+	return AddResult{New: true, Added: len(s.list), Skipped: s.skipped, NewBytes: s.bytes,
+		Dataset: Dataset{Name: name, Kind: "files", Source: path}}
+}
+
+// settle makes the data set, or changes its source.
+func (v *Vault) settle(ctx context.Context, d *dataset, name, path string, opt AddOptions) (*dataset, error) {
+	if d == nil {
+		return v.birth(ctx, name, path)
+	}
+	if d.source == path || opt.DryRun {
+		return d, nil
+	}
+	d.source = path
+	_, err := v.commit(ctx, d.change())
+	return d, err
+}
+
+// birth makes a data set with its keys. They are durable before the journal
+// speaks of them.
+func (v *Vault) birth(ctx context.Context, name, path string) (*dataset, error) {
+	did, birth, err := v.ring.NewDataset(v.opt.Rand)
+	if err != nil {
+		return nil, err
+	}
+	d := &dataset{did: did, name: name, kind: "files", source: path, created: v.opt.Now().Unix()}
+	changes := []change{d.change()}
+	if v.opt.Birth != nil {
+		facts, err := v.opt.Birth(birth)
+		if err != nil {
+			return nil, fmt.Errorf("sign for a new data set: %w", err)
+		}
+		more, err := changesOf(facts)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, more...)
+	}
+	if err := v.ensureScopes(changes); err != nil {
+		return nil, err
+	}
+	if err := v.SaveKeyring(); err != nil {
+		return nil, err
+	}
+	v.learn(crypto.DatasetScope(did))
+	_, err = v.commit(ctx, changes...)
+	return d, err
+}
+
+// mirror stores the source's content and makes a version of it. When the
+// generation is raised meanwhile it starts again, so that the version's new
+// blocks have keys of the new one.
+func (v *Vault) mirror(ctx context.Context, d *dataset, s *scan, opt AddOptions) (AddResult, error) {
+	for {
+		a, err := v.store1(ctx, d, s, opt)
+		if err != nil {
+			return AddResult{}, err
+		}
+		r := a.result
+		r.Skipped = append(r.Skipped, s.skipped...)
+		r.New = len(d.versions) == 0
+		if r.Unchanged = a.unchanged(); r.Unchanged || opt.DryRun {
+			latest, _ := d.latest()
+			r.Dataset, r.Head = d.public(), latest.Head
+			if opt.DryRun {
+				return r, nil
+			}
+			v.note(a)
+			return r, v.forgetPages(a)
+		}
+		done, err := v.publish(ctx, d, a, &r)
+		if err != nil || done {
+			return r, err
+		}
+		if d, err = v.find(d.did); err != nil {
+			return AddResult{}, err
+		}
+	}
+}
+
+// forgetPages takes back the pages of a version that is not made.
+func (v *Vault) forgetPages(a *adding) error {
+	for _, name := range a.manifest.fresh {
+		if err := v.store.Delete(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note tells the index which files need not be read again. It may fail: then
+// they are read again.
+func (v *Vault) note(a *adding) {
+	table := scanTable(a.d.did)
+	v.index.Put(table, a.seen...)
+	v.index.Delete(table, append(a.unseen, a.removed...)...)
+}
+
+// publish makes the version true: blocks, then journal, then memory, then
+// index. It is not done when the generation was raised meanwhile.
+func (v *Vault) publish(ctx context.Context, d *dataset, a *adding, r *AddResult) (done bool, err error) {
+	head, err := a.manifest.head(storage.SequenceOf(v.Incarnation(), d.last+1), v.opt.Now().Unix())
+	if err != nil {
+		return false, err
+	}
+	if err := v.store.Sync(); err != nil {
+		return false, err
+	}
+	raw, err := storage.SignHead(v.ring.Node(), head)
+	if err != nil {
+		return false, err
+	}
+	v.shape.Lock()
+	defer v.shape.Unlock()
+	dropped, done, err := v.commitVersion(ctx, d, SignedHead{head, raw})
+	if err != nil || !done {
+		return done, err
+	}
+	now, err := v.find(d.did)
+	if err != nil {
+		return true, err
+	}
+	v.note(a)
+	r.Dataset, r.Head, r.Dropped = now.public(), head, len(d.versions)+1-len(now.versions)
+	if len(dropped) > 0 {
+		return true, v.bury(dropped, now.heads())
+	}
+	return true, nil
+}
+
+// commitVersion appends the version, and with it drops those that are too many.
+func (v *Vault) commitVersion(ctx context.Context, d *dataset, h SignedHead) (dropped []SignedHead, done bool, err error) {
+	v.order.Lock()
+	defer v.order.Unlock()
+	now, err := v.find(d.did)
+	if err != nil || now.generation != h.Generation {
+		return nil, false, err
+	}
+	changes := []change{{kind: kindVersion, scope: d.scope(), body: encode(headBody{h.Bytes})}}
+	if over := len(now.versions) + 1 - v.opt.Keep; over > 0 {
+		before := h.Sequence
+		if over < len(now.versions) {
+			before = now.versions[over].Sequence
+		}
+		for _, old := range now.heads() {
+			if old.Sequence < before {
+				dropped = append(dropped, old)
+			}
+		}
+		changes = append(changes, change{kind: kindDropped, scope: d.scope(), body: encode(droppedBody{before})})
+	}
+	_, err = v.commit(ctx, changes...)
+	return dropped, err == nil, err
 }

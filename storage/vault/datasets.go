@@ -3,12 +3,19 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/blocks"
 )
 
 // Errors about data sets.
@@ -39,7 +46,7 @@ type Dataset struct {
 	From       crypto.DID // the owner who gave it; "" when it is ours
 	Created    time.Time
 	Generation uint64
-	Versions   []storage.Head // oldest first; may be empty
+	Versions   []storage.Head // oldest first; may be empty. Received: one for each view
 }
 
 // Latest is the newest version's head, if there is any.
@@ -51,58 +58,172 @@ func (d Dataset) Latest() (storage.Head, bool) {
 }
 
 // Datasets lists all data sets by name.
-func (v *Vault) Datasets() []Dataset { return nil }
+func (v *Vault) Datasets() []Dataset {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	var list []Dataset
+	for _, d := range v.state.sets {
+		list = append(list, d.public())
+	}
+	slices.SortFunc(list, func(a, b Dataset) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.DID, b.DID))
+	})
+	return list
+}
 
 // Lookup finds a data set by its name, its DID, or four or more characters
 // that begin or end its DID.
-func (v *Vault) Lookup(name string) (Dataset, error) { return Dataset{}, ErrNoDataset }
+func (v *Vault) Lookup(name string) (Dataset, error) {
+	name = norm.NFC.String(name)
+	var found []Dataset
+	for _, d := range v.Datasets() {
+		if d.Name == name || string(d.DID) == name {
+			return d, nil
+		}
+		if fits(string(d.DID), name) {
+			found = append(found, d)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Dataset{}, fmt.Errorf("look up %q: %w", name, ErrNoDataset)
+	case 1:
+		return found[0], nil
+	}
+	return Dataset{}, fmt.Errorf("look up %q: %w", name, ErrAmbiguous)
+}
+
+func fits(did, part string) bool {
+	const every = "did:key:z6Mk"
+	part = strings.TrimPrefix(part, "…")
+	bare := strings.TrimPrefix(part, every)
+	if len(bare) < 4 {
+		return false
+	}
+	return strings.HasPrefix(did, every+bare) || strings.HasPrefix(did, part) || strings.HasSuffix(did, part)
+}
+
+// find returns a copy of what is known of a data set.
+func (v *Vault) find(did crypto.DID) (*dataset, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	d := v.state.sets[did]
+	if d == nil {
+		return nil, ErrNoDataset
+	}
+	dup := *d
+	return &dup, nil
+}
+
+func (v *Vault) named(name string) *dataset {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, d := range v.state.sets {
+		if d.name == name {
+			dup := *d
+			return &dup
+		}
+	}
+	return nil
+}
 
 // Versions lists the signed heads that are kept, oldest first.
-func (v *Vault) Versions(did crypto.DID) ([]SignedHead, error) { return nil, ErrNoDataset }
+func (v *Vault) Versions(did crypto.DID) ([]SignedHead, error) {
+	d, err := v.find(did)
+	if err != nil {
+		return nil, fmt.Errorf("versions of %s: %w", did.Short(), err)
+	}
+	return slices.Clone(d.versions), nil
+}
 
-// Rename gives a data set another name.
+// version finds a head by sequence number, 0 for the latest.
+func (v *Vault) version(did crypto.DID, sequence uint64) (SignedHead, error) {
+	d, err := v.find(did)
+	if err != nil {
+		return SignedHead{}, err
+	}
+	if sequence == 0 {
+		h, ok := d.latest()
+		if !ok {
+			return SignedHead{}, ErrNoVersion
+		}
+		return h, nil
+	}
+	for _, h := range d.versions {
+		if h.Sequence == sequence {
+			return h, nil
+		}
+	}
+	return SignedHead{}, ErrNoVersion
+}
+
+// Rename gives a data set another name. Versions that were made before keep
+// the old one in what they tell grantees.
 func (v *Vault) Rename(ctx context.Context, did crypto.DID, name string) error {
-	return errors.ErrUnsupported
+	name, err := storage.ParseName(name)
+	if err != nil {
+		return fmt.Errorf("rename %s: %w", did.Short(), err)
+	}
+	v.shape.Lock()
+	defer v.shape.Unlock()
+	d, err := v.find(did)
+	if err != nil {
+		return fmt.Errorf("rename %s: %w", did.Short(), err)
+	}
+	if other := v.named(name); other != nil && other.did != did {
+		return fmt.Errorf("rename %q to %q: %w", d.name, name, ErrNameTaken)
+	}
+	d.name = name
+	c := d.change()
+	if d.from != "" {
+		h, _ := d.latest()
+		c = receivedChange(d, h.Bytes)
+	}
+	if _, err := v.commit(ctx, c); err != nil {
+		return fmt.Errorf("rename to %q: %w", name, err)
+	}
+	return nil
+}
+
+// change is the journal's entry of a data set of ours as it stands.
+func (d *dataset) change() change {
+	return change{kind: kindDataset, scope: crypto.DatasetScope(d.did), body: encode(datasetBody{
+		DID: string(d.did), Name: d.name, Kind: d.kind, Source: []byte(d.source), Created: d.created})}
 }
 
 // Walk gives fn the entries of a version (0 for the latest; a sequence number)
 // in path order, a long file in parts.
 func (v *Vault) Walk(ctx context.Context, did crypto.DID, version uint64, fn func(storage.Entry) error) error {
-	return errors.ErrUnsupported
-}
-
-// View says which part of a data set a head shall open: all of it, or paths.
-// The zero value is no view at all.
-type View struct {
-	Whole bool
-	Paths []string // prefixes that end in "/", or whole names
-}
-
-// ViewHead signs a head for a view of the latest version, with pages sealed in
-// the current generation over the same data blocks. What it names is durable.
-func (v *Vault) ViewHead(ctx context.Context, did crypto.DID, view View) (SignedHead, error) {
-	return SignedHead{}, errors.ErrUnsupported
+	h, err := v.version(did, version)
+	if err == nil {
+		err = storage.Walk(ctx, h.Head, v.store.Get, fn)
+	}
+	if errors.Is(err, blocks.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", ErrMissing, err)
+	}
+	if err != nil {
+		return fmt.Errorf("list %s: %w", did.Short(), err)
+	}
+	return nil
 }
 
 // BumpGeneration raises the generation, durably: what is added afterwards is
-// sealed with keys that were never given to anybody before.
+// sealed with keys that were never given to anybody before. It never waits for
+// an Add.
 func (v *Vault) BumpGeneration(ctx context.Context, did crypto.DID) (generation uint64, err error) {
-	return 0, errors.ErrUnsupported
+	v.order.Lock()
+	defer v.order.Unlock()
+	d, err := v.find(did)
+	if err == nil && d.from != "" {
+		err = ErrNotOurs
+	}
+	if err != nil {
+		return 0, fmt.Errorf("raise the generation of %s: %w", did.Short(), err)
+	}
+	generation = d.generation + 1
+	_, err = v.commit(ctx, change{kind: kindGeneration, scope: d.scope(), public: encode(generationBody{generation})})
+	if err != nil {
+		return 0, fmt.Errorf("raise the generation of %q: %w", d.name, err)
+	}
+	return generation, v.SaveMark()
 }
-
-// Remove destroys a data set's keys (ours or received) in both copies of the
-// keyring and marks its blocks dead. It cannot be undone.
-func (v *Vault) Remove(ctx context.Context, did crypto.DID) error { return errors.ErrUnsupported }
-
-// ReceivedHead is a head that somebody gave us, opened.
-type ReceivedHead struct {
-	Dataset crypto.DID
-	Name    string     // what we call it; must be free
-	From    crypto.DID // the owner who gave it
-	Signer  crypto.DID // the node that must have signed the head
-	Head    []byte     // what [storage.SignHead] made
-}
-
-// Receive remembers a received version, once all its blocks are in Blocks. It
-// replaces the version before of the same view.
-func (v *Vault) Receive(ctx context.Context, r ReceivedHead) error { return errors.ErrUnsupported }

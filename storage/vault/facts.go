@@ -5,13 +5,19 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage/journal"
 )
 
 // FirstFact is the first kind that is the node's to give a meaning; smaller
 // ones are the vault's.
 const FirstFact = 100
+
+// ErrBadFact is returned for a fact that cannot be recorded.
+var ErrBadFact = errors.New("not a fact that can be recorded")
 
 // Fact is something that the node has to remember. The vault does not know
 // what it means.
@@ -33,13 +39,118 @@ type Recorded struct {
 // Record remembers facts, all or none, and returns when they are durable. It
 // makes the keys of scopes that are new (contacts, received data sets).
 func (v *Vault) Record(ctx context.Context, facts ...Fact) (seq uint64, err error) {
-	return 0, errors.ErrUnsupported
+	changes, err := changesOf(facts)
+	if err == nil {
+		err = v.ensureScopes(changes)
+	}
+	if err == nil {
+		seq, err = v.commit(ctx, changes...)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("record %d facts: %w", len(facts), err)
+	}
+	return seq, nil
+}
+
+func changesOf(facts []Fact) ([]change, error) {
+	changes := make([]change, len(facts))
+	for i, f := range facts {
+		if f.Kind < FirstFact || (f.Scope == "" && len(f.Body) > 0) {
+			return nil, fmt.Errorf("%w: kind %d, scope %q", ErrBadFact, f.Kind, f.Scope)
+		}
+		changes[i] = change{kind: f.Kind, scope: f.Scope, public: f.Public, body: f.Body}
+	}
+	return changes, nil
+}
+
+// ensureScopes makes keys that are missing durable before anything is sealed
+// with them.
+func (v *Vault) ensureScopes(changes []change) error {
+	made := false
+	for _, c := range changes {
+		if c.scope == "" || v.ring.HasScope(c.scope) {
+			continue
+		}
+		if err := v.ring.AddScope(c.scope, v.opt.Rand); err != nil {
+			return fmt.Errorf("make the keys of %s: %w", c.scope, err)
+		}
+		made = true
+		v.learn(c.scope)
+	}
+	if !made {
+		return nil
+	}
+	return v.SaveKeyring()
+}
+
+func (v *Vault) learn(s crypto.Scope) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.state.tags[v.ring.ScopeTag(s)] = s
 }
 
 // Facts gives fn the facts of these kinds (of all kinds when none is given),
-// oldest first.
-func (v *Vault) Facts(fn func(Recorded) error, kinds ...uint16) error { return errors.ErrUnsupported }
+// oldest first. It reads the journal.
+func (v *Vault) Facts(fn func(Recorded) error, kinds ...uint16) error {
+	return v.log.Read(0, func(e journal.Entry) error {
+		if e.Kind < FirstFact || (len(kinds) > 0 && !slices.Contains(kinds, e.Kind)) {
+			return nil
+		}
+		r := Recorded{Fact: Fact{Kind: e.Kind, Public: e.Public}, Seq: e.Seq, Time: e.Time}
+		if err := v.openFact(e, &r); err != nil {
+			return fmt.Errorf("read fact %d: %w", e.Seq, err)
+		}
+		return fn(r)
+	})
+}
+
+func (v *Vault) openFact(e journal.Entry, r *Recorded) error {
+	if e.Tag == noTag {
+		return nil
+	}
+	v.mu.RLock()
+	scope, known := v.state.tags[e.Tag]
+	v.mu.RUnlock()
+	if !known {
+		r.Erased = true
+		return nil
+	}
+	r.Scope = scope
+	if len(e.Body) == 0 {
+		return nil
+	}
+	body, err := v.ring.OpenBody(scope, bodyAAD(e.Kind, e.Tag), e.Body)
+	if errors.Is(err, crypto.ErrErased) {
+		r.Scope, r.Erased = "", true
+		return nil
+	}
+	r.Body = body
+	return err
+}
 
 // EraseScope destroys the keys of a contact (or of a received data set's
-// facts): what was recorded under it reads as erased from now on.
-func (v *Vault) EraseScope(ctx context.Context, s crypto.Scope) error { return errors.ErrUnsupported }
+// facts): what was recorded under it reads as erased from now on. Data sets
+// are erased by [Vault.Remove].
+func (v *Vault) EraseScope(ctx context.Context, s crypto.Scope) error {
+	if !v.ring.HasScope(s) {
+		return fmt.Errorf("erase %s: %w", s, crypto.ErrUnknownScope)
+	}
+	if v.hasDataset(s) {
+		return fmt.Errorf("erase %s: it is a data set; remove that", s)
+	}
+	if _, err := v.commit(ctx, change{kind: kindErased, scope: s}); err != nil {
+		return fmt.Errorf("erase %s: %w", s, err)
+	}
+	return v.finish(s)
+}
+
+func (v *Vault) hasDataset(s crypto.Scope) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, d := range v.state.sets {
+		if d.scope() == s {
+			return true
+		}
+	}
+	return false
+}

@@ -4,13 +4,20 @@ package vault
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
+	"path/filepath"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage/blocks"
 	"github.com/traboule/traboule/storage/disk"
+	"github.com/traboule/traboule/storage/index"
+	"github.com/traboule/traboule/storage/journal"
 )
 
 // Errors of a vault.
@@ -38,6 +45,25 @@ type Options struct {
 	Birth func(birth crypto.Signer) ([]Fact, error)
 }
 
+func (o Options) withDefaults() Options {
+	if o.FS == nil {
+		o.FS = disk.OS
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.Keep <= 0 {
+		o.Keep = 10
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.NumCPU()
+	}
+	return o
+}
+
 // Report says what Open found.
 type Report struct {
 	Healed    []string // what was made good from a second copy, in words
@@ -47,77 +73,208 @@ type Report struct {
 }
 
 // Vault is an open vault. Many goroutines may call it.
-type Vault struct{}
+type Vault struct {
+	dir   string
+	opt   Options
+	lock  io.Closer
+	ring  *crypto.Keyring
+	store *blocks.Store
+	log   *journal.Journal
+	index *index.Index // nil when not even an empty one could be made
 
-// Create makes a vault in dir, which must be missing, empty, or the left-over
-// of a creation that was interrupted. k needs a way in (SetPassphrase) and
-// recovery words (NewWords).
-func Create(dir string, k *crypto.Keyring, opt Options) (*Vault, error) {
-	return nil, errors.ErrUnsupported
+	adding sync.Mutex   // one Add at a time
+	shape  sync.RWMutex // held while blocks of data sets die; shared while a view is cut
+	order  sync.Mutex   // versions, views and generations are committed one after another
+	files  sync.Mutex   // the keyring's and the mark's files
+
+	mu    sync.RWMutex
+	state *state
 }
 
-// Open unlocks the vault in dir.
+// Names in a vault's folder.
+const (
+	keyringA = "keyring.a"
+	keyringB = "keyring.b"
+	markA    = "mark.a"
+	markB    = "mark.b"
+	creating = "creating" // stands while Create works
+	packsDir = "packs"
+	logDir   = "journal"
+	indexDir = "index"
+)
+
+// Open unlocks the vault in dir. The errors are [ErrNoVault],
+// [ErrUnfinished], [ErrVaultBusy] (naming the process), [ErrSecret],
+// [ErrKeyring], or what the journal says of damage ([journal.ErrDamaged]:
+// try [Repair]).
 func Open(dir string, secret crypto.Secret, opt Options) (*Vault, *Report, error) {
-	return nil, nil, errors.ErrUnsupported
+	v, r, err := open(dir, secret, opt.withDefaults())
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the vault %s: %w", dir, err)
+	}
+	return v, r, nil
+}
+
+func open(dir string, secret crypto.Secret, opt Options) (*Vault, *Report, error) {
+	v := &Vault{dir: dir, opt: opt, state: newState()}
+	if err := v.there(); err != nil {
+		return nil, nil, err
+	}
+	if err := v.takeLock(); err != nil {
+		return nil, nil, err
+	}
+	report, err := v.start(secret)
+	if err != nil {
+		v.release()
+		return nil, nil, err
+	}
+	return v, report, nil
+}
+
+// there tells whether the folder holds a vault.
+func (v *Vault) there() error {
+	if v.exists(creating) {
+		return ErrUnfinished
+	}
+	if !v.exists(keyringA) && !v.exists(keyringB) {
+		return ErrNoVault
+	}
+	return nil
+}
+
+func (v *Vault) path(name string) string { return filepath.Join(v.dir, name) }
+
+func (v *Vault) exists(name string) bool {
+	_, err := v.opt.FS.Stat(v.path(name))
+	return err == nil
+}
+
+func (v *Vault) takeLock() error {
+	lock, err := disk.Lock(v.dir)
+	if errors.Is(err, disk.ErrLocked) {
+		return fmt.Errorf("%w: %w", ErrVaultBusy, err)
+	}
+	v.lock = lock
+	return err
+}
+
+// start opens the parts, the keys first.
+func (v *Vault) start(secret crypto.Secret) (*Report, error) {
+	r := &Report{}
+	if err := v.unlock(secret, r); err != nil {
+		return nil, err
+	}
+	mark, doubt := v.readMark(r)
+	if err := v.openParts(mark, &doubt, r); err != nil {
+		return nil, err
+	}
+	v.finishRemovals()
+	if doubt != "" {
+		if err := v.suspend(doubt); err != nil {
+			return nil, err
+		}
+		if err := v.SaveMark(); err != nil {
+			return nil, err
+		}
+	}
+	r.Suspended = v.Suspended()
+	return r, nil
+}
+
+// openParts opens journal, blocks and index. doubt gathers why the journal
+// may be an old one.
+func (v *Vault) openParts(mark markFile, doubt *string, r *Report) error {
+	var err error
+	var jr *journal.Report
+	jopt := journal.Options{VaultID: v.ring.VaultID(), Expect: journal.Mark{Seq: mark.Seq, Chain: mark.Chain}, AcceptOld: true}
+	if v.log, jr, err = journal.Open(v.opt.FS, v.path(logDir), jopt, v.replay); err != nil {
+		return err
+	}
+	r.Dropped = jr.Dropped
+	switch {
+	case *doubt != "":
+	case jr.Old:
+		*doubt = "the journal is older than this vault remembers, or was changed"
+	case v.state.foreign():
+		*doubt = "the journal speaks of keys that the keyring does not have"
+	}
+	if v.store, r.Blocks, err = blocks.Open(v.opt.FS, v.path(packsDir), blocks.Options{Reserve: v.opt.Reserve}); err != nil {
+		return err
+	}
+	var wiped bool
+	if v.index, wiped, err = index.Open(v.path(indexDir), v.ring); err != nil {
+		v.index = nil // a vault without look-ups is only slower
+	}
+	if wiped {
+		r.Healed = append(r.Healed, "the index could not be opened and starts empty")
+	}
+	return nil
 }
 
 // Close ends all and lets another process open the vault. Calls that are
 // under way must have returned.
-func (v *Vault) Close() error { return nil }
+func (v *Vault) Close() error {
+	err := v.SaveMark()
+	return errors.Join(err, v.release())
+}
+
+// release closes what is open, the lock last.
+func (v *Vault) release() error {
+	err := v.index.Close()
+	if v.store != nil {
+		err = errors.Join(err, v.store.Close())
+	}
+	if v.log != nil {
+		err = errors.Join(err, v.log.Close())
+	}
+	if v.lock != nil {
+		err = errors.Join(err, v.lock.Close())
+	}
+	return err
+}
 
 // Keyring is the vault's keys. After changing them call SaveKeyring.
-func (v *Vault) Keyring() *crypto.Keyring { return nil }
-
-// SaveKeyring writes both copies of the keyring and returns when they are
-// durable.
-func (v *Vault) SaveKeyring() error { return errors.ErrUnsupported }
-
-// ChangePassphrase replaces the passphrase, durably.
-func (v *Vault) ChangePassphrase(new []byte) error { return errors.ErrUnsupported }
+func (v *Vault) Keyring() *crypto.Keyring { return v.ring }
 
 // Blocks is the ciphertext, for transfer.
-func (v *Vault) Blocks() *blocks.Store { return nil }
+func (v *Vault) Blocks() *blocks.Store { return v.store }
 
 // Dir is the vault's folder.
-func (v *Vault) Dir() string { return "" }
+func (v *Vault) Dir() string { return v.dir }
 
 // Incarnation is the high half of every new sequence number.
-func (v *Vault) Incarnation() uint32 { return 0 }
+func (v *Vault) Incarnation() uint32 {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.state.incarnation
+}
 
 // Suspended says why no grant may be honoured until Confirm, or "".
-func (v *Vault) Suspended() string { return "" }
+func (v *Vault) Suspended() string {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.state.suspended
+}
 
 // Confirm ends the suspension: the owner has looked at the grants.
-func (v *Vault) Confirm(ctx context.Context) error { return errors.ErrUnsupported }
-
-// SaveMark remembers how far the journal has come, so that an older copy of it
-// is noticed. The node calls it after a revocation.
-func (v *Vault) SaveMark() error { return errors.ErrUnsupported }
-
-// Damage is one thing that Check found wrong.
-type Damage struct {
-	Where  string // "keyring.b", "pack 00000003 at 1024", "photos, version 4"
-	Why    string
-	Lost   string // what cannot be read because of it; "" for nothing
-	WayOut string
+func (v *Vault) Confirm(ctx context.Context) error {
+	if v.Suspended() == "" {
+		return nil
+	}
+	if _, err := v.commit(ctx, change{kind: kindConfirmed}); err != nil {
+		return fmt.Errorf("confirm the grants: %w", err)
+	}
+	return v.SaveMark()
 }
 
-// Check reads everything and says what is wrong.
-func (v *Vault) Check(ctx context.Context, progress func(done, total int64)) ([]Damage, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Repair opens a vault that Open refuses, mends what can be mended and says
-// what is lost. The vault must not be open.
-func Repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) ([]Damage, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// SaveKit writes the recovery kit: the keys and the state, sealed to the
-// recovery words. Content is not in it.
-func (v *Vault) SaveKit(w io.Writer) error { return errors.ErrUnsupported }
-
-// Restore makes a vault in dir from a kit; dir may hold the old packs folder.
-func Restore(kit io.Reader, words, dir string, passphrase []byte, opt Options) (*Vault, error) {
-	return nil, errors.ErrUnsupported
+// suspend records why, and that all that is signed from now on is newer than
+// anything signed before, in whatever copy of the vault.
+func (v *Vault) suspend(why string) error {
+	_, err := v.commit(context.Background(),
+		change{kind: kindIncarnation, public: encode(incarnationBody{v.Incarnation() + 1})},
+		change{kind: kindSuspended, scope: crypto.NodeScope, body: encode(suspendedBody{why})})
+	if err != nil {
+		return fmt.Errorf("suspend the grants (%s): %w", why, err)
+	}
+	return nil
 }

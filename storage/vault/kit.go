@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/crypto/canonical"
+	"github.com/traboule/traboule/storage/journal"
+)
+
+// A kit's state is the live part of the journal. Its bodies are open in it:
+// the kit as a whole is sealed.
+type kitState struct {
+	Incarnation uint32     `cbor:"incarnation"`
+	Entries     []kitEntry `cbor:"entries"`
+}
+
+type kitEntry struct {
+	Time   int64  `cbor:"time"`
+	Kind   uint16 `cbor:"kind"`
+	Scope  string `cbor:"scope"`
+	Public []byte `cbor:"public"`
+	Body   []byte `cbor:"body"`
+}
+
+// SaveKit writes the recovery kit: the keys and the state, sealed to the
+// recovery words. Content is not in it. What was erased is not in it either;
+// but a kit that was saved before an erasure still opens what was erased.
+func (v *Vault) SaveKit(w io.Writer) error {
+	state := kitState{Incarnation: v.Incarnation(), Entries: []kitEntry{}}
+	err := v.log.Read(0, func(e journal.Entry) error {
+		if k, ok := v.kitEntry(e); ok {
+			state.Entries = append(state.Entries, k)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("save the recovery kit: %w", err)
+	}
+	kit, err := v.ring.SealKit(encode(state))
+	if err != nil {
+		return fmt.Errorf("save the recovery kit: %w", err)
+	}
+	if _, err := w.Write(kit); err != nil {
+		return fmt.Errorf("save the recovery kit: %w", err)
+	}
+	return nil
+}
+
+// kitEntry leaves out what is erased, and what a restored vault says anew.
+func (v *Vault) kitEntry(e journal.Entry) (kitEntry, bool) {
+	switch e.Kind {
+	case kindErased, kindRemoved, kindIncarnation, kindSuspended, kindConfirmed:
+		return kitEntry{}, false
+	}
+	var r Recorded
+	if err := v.openFact(e, &r); err != nil || r.Erased {
+		return kitEntry{}, false
+	}
+	return kitEntry{Time: e.Time, Kind: e.Kind, Scope: string(r.Scope), Public: e.Public, Body: r.Body}, true
+}
+
+// Restore makes a vault in dir from a kit; dir may hold the old packs folder,
+// and what is in it is found by name. The grants are suspended until the owner
+// confirms them, since the kit may be older than a revocation.
+func Restore(kit io.Reader, words, dir string, passphrase []byte, opt Options) (*Vault, error) {
+	v, err := restore(kit, words, dir, passphrase, opt.withDefaults())
+	if err != nil {
+		return nil, fmt.Errorf("restore a vault in %s: %w", dir, err)
+	}
+	return v, nil
+}
+
+func restore(kit io.Reader, words, dir string, passphrase []byte, opt Options) (*Vault, error) {
+	raw, err := io.ReadAll(io.LimitReader(kit, crypto.MaxKit+1))
+	if err != nil {
+		return nil, err
+	}
+	ring, plain, err := crypto.OpenKit(words, raw)
+	if err != nil {
+		return nil, err
+	}
+	var state kitState
+	if err := canonical.Unmarshal(plain, &state); err != nil {
+		return nil, fmt.Errorf("read the kit's state: %w", err)
+	}
+	if err := ring.SetPassphrase(passphrase, opt.Rand); err != nil {
+		return nil, err
+	}
+	first := []change{{kind: kindIncarnation, public: encode(incarnationBody{state.Incarnation + 1})}}
+	for _, e := range state.Entries {
+		first = append(first, change{e.Kind, crypto.Scope(e.Scope), e.Public, e.Body, e.Time})
+	}
+	first = append(first, change{kind: kindSuspended, scope: crypto.NodeScope,
+		body: encode(suspendedBody{"the vault was restored from a recovery kit"})})
+	return create(dir, ring, opt, first...)
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage"
+)
+
+// Remove destroys a data set's keys (ours or received) in both copies of the
+// keyring and marks its blocks dead. It cannot be undone. Once it is in the
+// journal it happens, at the next Open if need be.
+func (v *Vault) Remove(ctx context.Context, did crypto.DID) error {
+	v.adding.Lock()
+	defer v.adding.Unlock()
+	v.shape.Lock()
+	defer v.shape.Unlock()
+	d, err := v.find(did)
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", did.Short(), err)
+	}
+	if _, err := v.commit(ctx, change{kind: kindRemoved, scope: d.scope()}); err != nil {
+		return fmt.Errorf("remove %q: %w", d.name, err)
+	}
+	if err := v.finish(d.scope()); err != nil {
+		return fmt.Errorf("remove %q: %w", d.name, err)
+	}
+	return nil
+}
+
+// finishRemovals does what a crash left undone. What it cannot do is tried
+// again at the next Open.
+func (v *Vault) finishRemovals() {
+	for scope := range v.state.pending {
+		if v.ring.HasScope(scope) {
+			v.finish(scope)
+		}
+	}
+}
+
+// finish carries out a journaled removal: blocks, while the manifests can
+// still be read, and then the keys, whatever became of the blocks.
+func (v *Vault) finish(scope crypto.Scope) error {
+	var failed error
+	if d := v.ofScope(scope); d != nil {
+		failed = v.bury(d.heads(), nil)
+		v.index.Drop(scanTable(d.did))
+	}
+	if err := v.ring.Erase(scope); err != nil {
+		return errors.Join(failed, err)
+	}
+	if err := v.SaveKeyring(); err != nil {
+		return errors.Join(failed, err)
+	}
+	v.mu.Lock()
+	for did, d := range v.state.sets {
+		if d.scope() == scope {
+			delete(v.state.sets, did)
+		}
+	}
+	delete(v.state.tags, v.ring.ScopeTag(scope))
+	delete(v.state.pending, scope)
+	v.mu.Unlock()
+	return errors.Join(failed, v.SaveMark())
+}
+
+func (v *Vault) ofScope(scope crypto.Scope) *dataset {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, d := range v.state.sets {
+		if d.scope() == scope {
+			return d
+		}
+	}
+	return nil
+}
+
+// heads are all that keep a data set's blocks alive.
+func (d *dataset) heads() []SignedHead {
+	return append(append([]SignedHead(nil), d.versions...), d.views...)
+}
+
+// names is a set of blocks.
+type names map[crypto.BlockName]struct{}
+
+func (n names) has(name crypto.BlockName) bool { _, ok := n[name]; return ok }
+
+// bury marks dead what only the dead heads reach. When what lives cannot be
+// told, because a page is missing, nothing dies.
+func (v *Vault) bury(dead, live []SignedHead) error {
+	keep := names{}
+	for _, h := range live {
+		if err := v.reach(h.Head, nil, keep); err != nil {
+			return nil
+		}
+	}
+	gone := names{}
+	for _, h := range dead {
+		// A missing page hides some blocks, which stay as waste.
+		if err := v.reach(h.Head, keep, gone); err != nil {
+			continue
+		}
+	}
+	for name := range gone {
+		if err := v.store.Delete(name); err != nil {
+			return fmt.Errorf("mark blocks dead: %w", err)
+		}
+	}
+	return v.store.Sync()
+}
+
+// reach adds to found the pages and blocks below a head that are not in skip.
+func (v *Vault) reach(h storage.Head, skip, found names) error {
+	enter := func(name crypto.BlockName) bool {
+		if skip.has(name) || found.has(name) {
+			return false
+		}
+		found[name] = struct{}{}
+		return true
+	}
+	if !h.Description.IsZero() {
+		enter(h.Description.Name)
+	}
+	return storage.WalkPages(context.Background(), h, v.store.Get, enter, func(e storage.Entry) error {
+		for _, r := range e.Blocks {
+			enter(r.Name)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/index"
+)
+
+// adding is one pass over a source: one goroutine reads, some seal, one writes
+// the manifest in order. Buffers of one block each are passed around, so that
+// memory does not grow with the data.
+//
+//	read ──jobs──► seal (a few) ──► blocks
+//	  └──items──► emit, once an item's blocks are sealed ──► manifest, index
+type adding struct {
+	v        *Vault
+	d        *dataset
+	scan     *scan
+	opt      AddOptions
+	put      putBlock
+	manifest *manifest
+	old      *oldVersion
+
+	jobs    chan job
+	items   chan *item
+	buffers chan []byte
+	newly   atomic.Int64
+
+	progress Progress
+	result   AddResult
+	seen     []index.Entry
+	unseen   [][]byte // by emit
+	removed  [][]byte // by read
+	lostOld  bool     // the version before cannot be read, so all counts as new
+}
+
+// job is one block to seal.
+type job struct {
+	buf  []byte // to be given back
+	n    int
+	ref  *storage.Ref // where the result goes
+	old  storage.Ref  // the block in the same place of the version before; zero for none
+	item *item
+}
+
+// item is an entry on its way to the manifest.
+type item struct {
+	entry storage.Entry
+	stamp stamp
+	old   *storage.Entry
+	left  atomic.Int64 // blocks not yet sealed, and one while it is read
+	ready chan struct{}
+}
+
+func newItem() *item {
+	it := &item{ready: make(chan struct{})}
+	it.left.Store(1)
+	return it
+}
+
+func (it *item) done() {
+	if it.left.Add(-1) == 0 {
+		close(it.ready)
+	}
+}
+
+// store1 seals what is new of the source.
+func (v *Vault) store1(ctx context.Context, d *dataset, s *scan, opt AddOptions) (*adding, error) {
+	put := v.put(ctx)
+	if opt.DryRun {
+		put = func(name crypto.BlockName, _ []byte) (bool, error) { return !v.store.Has(name), nil }
+	}
+	m, err := v.manifest(ctx, d, "", put)
+	if err != nil {
+		return nil, err
+	}
+	workers := v.opt.Workers
+	a := &adding{v: v, d: d, scan: s, opt: opt, put: put, manifest: m,
+		jobs: make(chan job, workers), items: make(chan *item, 256), buffers: make(chan []byte, 2*workers+2)}
+	for range cap(a.buffers) {
+		a.buffers <- make([]byte, crypto.BlockData)
+	}
+	a.progress = Progress{TotalBytes: s.bytes, TotalFiles: len(s.list)}
+	if err := a.run(ctx, workers); err != nil {
+		return nil, err
+	}
+	a.result.NewBytes = a.newly.Load()
+	return a, nil
+}
+
+func (a *adding) run(ctx context.Context, workers int) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for range workers {
+		g.Go(func() error { return a.seal(ctx) })
+	}
+	g.Go(func() error { return a.emit(ctx) })
+	g.Go(func() error {
+		defer close(a.jobs)
+		defer close(a.items)
+		return a.read(ctx)
+	})
+	return g.Wait()
+}
+
+// read goes through the source in order, beside the version before.
+func (a *adding) read(ctx context.Context) error {
+	a.old = a.v.oldVersion(ctx, a.d)
+	defer a.old.close()
+	for _, f := range a.scan.list {
+		before := a.old.upTo(f.path, a.gone)
+		it, err := a.one(ctx, f, before)
+		if err != nil {
+			return err
+		}
+		if it != nil {
+			select {
+			case a.items <- it:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		} else if before != nil {
+			a.gone(*before)
+		}
+		a.tell(0, 1)
+	}
+	a.old.upTo("", a.gone)
+	a.lostOld = a.old.failed != nil
+	return nil
+}
+
+// gone is called for what the version before has and the source does not.
+func (a *adding) gone(e storage.Entry) {
+	a.result.Removed++
+	a.removed = append(a.removed, e.Path)
+}
+
+func (a *adding) tell(bytes int64, files int) {
+	a.progress.Bytes += bytes
+	a.progress.Files += files
+	if a.opt.Progress != nil {
+		a.opt.Progress(a.progress)
+	}
+}
+
+// one makes an item of a file or folder; nil when it has to be skipped.
+func (a *adding) one(ctx context.Context, f found, before *storage.Entry) (*item, error) {
+	if before != nil && before.Kind != f.kind {
+		a.gone(*before)
+		before = nil
+	}
+	if f.kind == storage.Folder {
+		it := newItem()
+		it.entry = storage.Entry{Path: []byte(f.path), Kind: f.kind, Mode: f.info.mode, ModTime: f.info.mtime}
+		it.old = before
+		it.done()
+		return it, nil
+	}
+	if before != nil && a.v.untouched(a.d, f, *before) {
+		it := newItem()
+		it.entry, it.old = *before, before
+		it.entry.Mode = f.info.mode
+		it.done()
+		a.tell(f.info.size, 0)
+		return it, nil
+	}
+	return a.file(ctx, f, before)
+}
+
+// readings is how often a file that changes under our hands is begun again.
+const readings = 3
+
+func (a *adding) file(ctx context.Context, f found, before *storage.Entry) (*item, error) {
+	for range readings {
+		it, err := a.once(ctx, f, before)
+		if errors.Is(err, ErrChanging) {
+			continue
+		}
+		var gone *unreadable
+		if errors.As(err, &gone) {
+			a.result.Skipped = append(a.result.Skipped, Skip{f.path, gone.why})
+			return nil, nil
+		}
+		return it, err
+	}
+	return nil, fmt.Errorf("%w: %s", ErrChanging, f.path)
+}
+
+// unreadable is why a file is left out.
+type unreadable struct{ why string }
+
+func (u *unreadable) Error() string { return u.why }
+
+// once reads a file from its start. ErrChanging means that it was not the same
+// file all the time.
+func (a *adding) once(ctx context.Context, f found, before *storage.Entry) (*item, error) {
+	// Not to wait for the other end, should it have become a pipe.
+	file, err := a.scan.root.OpenFile(f.path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, &unreadable{reason(err)}
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, &unreadable{reason(err)}
+	}
+	start := stampOf(info)
+	if !info.Mode().IsRegular() || start.inode != f.info.inode || start.device != f.info.device {
+		if err := a.refind(&f, info); err != nil {
+			return nil, err
+		}
+	}
+	it := newItem()
+	it.stamp, it.old = start, before
+	it.entry = storage.Entry{Path: []byte(f.path), Kind: storage.File, Mode: start.mode, ModTime: start.mtime, Size: uint64(start.size)}
+	it.entry.Blocks = make([]storage.Ref, (start.size+crypto.BlockData-1)/crypto.BlockData)
+	if err := a.content(ctx, file, it); err != nil {
+		return nil, err
+	}
+	if info, err = file.Stat(); err != nil || stampOf(info) != start {
+		return nil, ErrChanging
+	}
+	it.done()
+	return it, nil
+}
+
+// refind looks at a name again that was opened as another file than was found:
+// editors save by renaming. A link put in its place is not followed.
+func (a *adding) refind(f *found, opened fs.FileInfo) error {
+	info, err := a.scan.root.Lstat(f.path)
+	if err != nil {
+		return &unreadable{reason(err)}
+	}
+	if !info.Mode().IsRegular() {
+		return &unreadable{describe(info.Mode())}
+	}
+	if !os.SameFile(info, opened) {
+		return ErrChanging
+	}
+	return nil
+}
+
+// content hands a file's blocks to the sealers. The file must have exactly the
+// size that it said.
+func (a *adding) content(ctx context.Context, file io.Reader, it *item) error {
+	size := int64(it.entry.Size)
+	for i := range it.entry.Blocks {
+		var buf []byte
+		select {
+		case buf = <-a.buffers:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		n := min(crypto.BlockData, size-int64(i)*crypto.BlockData)
+		if _, err := io.ReadFull(file, buf[:n]); err != nil {
+			a.buffers <- buf
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				return ErrChanging
+			}
+			return &unreadable{reason(err)}
+		}
+		j := job{buf: buf, n: int(n), ref: &it.entry.Blocks[i], item: it}
+		if it.old != nil && i < len(it.old.Blocks) {
+			j.old = it.old.Blocks[i]
+		}
+		it.left.Add(1)
+		select {
+		case a.jobs <- j:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		a.tell(n, 0)
+	}
+	return nil
+}
+
+// seal is one sealing goroutine.
+func (a *adding) seal(ctx context.Context) error {
+	var w sealWorker
+	for j := range a.jobs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		ref, err := a.block(&w, j.buf[:j.n], j.old)
+		if err != nil {
+			return err
+		}
+		*j.ref = ref
+		clear(j.buf[:j.n])
+		a.buffers <- j.buf
+		j.item.done()
+	}
+	return nil
+}
+
+// sealWorker has the buffers of one goroutine.
+type sealWorker struct{ sealed, plain []byte }
+
+// block stores one block, unless it is the one that was in its place before,
+// in whatever generation that was sealed.
+func (a *adding) block(w *sealWorker, plain []byte, old storage.Ref) (storage.Ref, error) {
+	if !old.IsZero() && a.v.store.Has(old.Name) {
+		if a.manifest.sealer.Key(plain) == old.Key || (a.d.generation > 0 && a.same(w, plain, old)) {
+			return old, nil
+		}
+	}
+	sealed, key, err := a.manifest.sealer.Seal(w.sealed[:0], plain)
+	if err != nil {
+		return storage.Ref{}, err
+	}
+	w.sealed = sealed
+	ref := storage.Ref{Name: crypto.NameOf(sealed), Key: key}
+	added, err := a.put(ref.Name, sealed)
+	if added {
+		a.newly.Add(int64(len(plain)))
+	}
+	return ref, err
+}
+
+func (a *adding) same(w *sealWorker, plain []byte, old storage.Ref) bool {
+	var err error
+	if w.sealed, err = a.v.store.Get(old.Name, w.sealed[:0]); err != nil {
+		return false
+	}
+	if w.plain, err = crypto.OpenBlock(w.plain[:0], a.d.did, old.Key, w.sealed); err != nil {
+		return false
+	}
+	return bytes.Equal(w.plain, plain)
+}
+
+// emit writes the manifest, in order.
+func (a *adding) emit(ctx context.Context) error {
+	for it := range a.items {
+		select {
+		case <-it.ready:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := a.manifest.builder.Add(it.entry); err != nil {
+			return err
+		}
+		switch {
+		case it.old == nil:
+			a.result.Added++
+		case !sameEntry(*it.old, it.entry):
+			a.result.Changed++
+		}
+		a.remember(it)
+	}
+	return nil
+}
+
+// unchanged tells whether the source is what the version before says.
+func (a *adding) unchanged() bool {
+	r := a.result
+	return len(a.d.versions) > 0 && !a.lostOld && r.Added == 0 && r.Changed == 0 && r.Removed == 0
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+	"github.com/zeebo/blake3"
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/traboule/traboule/crypto/canonical"
@@ -314,5 +315,14 @@ func BenchmarkOpen(b *testing.B) {
 		if _, err := OpenBlock(dst, did, key, block); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// The keyed hash against the first of BLAKE3's published vectors.
+func TestKeyedHashIsBLAKE3(t *testing.T) {
+	h, err := blake3.NewKeyed([]byte("whats the Elvish word for friend"))
+	must(t, err)
+	if got := fmt.Sprintf("%x", h.Sum(nil)); got != "92b2b75604ed3c761f9d6f62392c8a9227ad0ea3f09573e783f1498a4ed60d26" {
+		t.Errorf("of nothing: %s", got)
 	}
 }

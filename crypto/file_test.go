@@ -63,7 +63,7 @@ func TestEachSecretUnlocks(t *testing.T) {
 		_, err := unlock(file, c.s)
 		wantErr(t, name, err, c.want)
 	}
-	bare, words := mustKeyring(t)
+	bare, _ := mustKeyring(t)
 	_, err := unlock(mustEncode(t, bare), Keyfile(keyfile))
 	wantErr(t, "no such slot", err, ErrNoSlot)
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,13 +64,11 @@ func parseUntil(text string, now time.Time) (time.Duration, error) {
 	if text == "" {
 		return 0, fmt.Errorf("read %q: want a number of days, as in 30d", text)
 	}
+	const most = 10 * 366 * 24 * time.Hour
 	unit, ok := units[text[len(text)-1:]]
-	n, err := strconv.ParseUint(strings.TrimSpace(text[:len(text)-1]), 10, 16)
-	if !ok || err != nil || n == 0 || n > 20*365*24 {
-		return 0, fmt.Errorf("read %q: want a number of days, as in 30d", text)
+	n, err := strconv.ParseUint(text[:len(text)-1], 10, 32)
+	if !ok || err != nil || n == 0 || n > uint64(most/unit) {
+		return 0, fmt.Errorf("read %q: want a number of days up to ten years, as in 30d", text)
 	}
-	if d := time.Duration(n) * unit; d <= 10*366*24*time.Hour {
-		return d, nil
-	}
-	return 0, fmt.Errorf("read %q: more than ten years", text)
+	return time.Duration(n) * unit, nil
 }

@@ -3,6 +3,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +97,7 @@ func (v *Vault) Facts(fn func(Recorded) error, kinds ...uint16) error {
 		if e.Kind < FirstFact || (len(kinds) > 0 && !slices.Contains(kinds, e.Kind)) {
 			return nil
 		}
-		r := Recorded{Fact: Fact{Kind: e.Kind, Public: e.Public}, Seq: e.Seq, Time: e.Time}
+		r := Recorded{Fact: Fact{Kind: e.Kind, Public: bytes.Clone(e.Public)}, Seq: e.Seq, Time: e.Time}
 		if err := v.openFact(e, &r); err != nil {
 			return fmt.Errorf("read fact %d: %w", e.Seq, err)
 		}

@@ -3,6 +3,7 @@
 package vault
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
@@ -60,7 +61,7 @@ func (v *Vault) kitEntry(e journal.Entry) (kitEntry, bool) {
 	if err := v.openFact(e, &r); err != nil || r.Erased {
 		return kitEntry{}, false
 	}
-	return kitEntry{Time: e.Time, Kind: e.Kind, Scope: string(r.Scope), Public: e.Public, Body: r.Body}, true
+	return kitEntry{Time: e.Time, Kind: e.Kind, Scope: string(r.Scope), Public: bytes.Clone(e.Public), Body: r.Body}, true
 }
 
 // Restore makes a vault in dir from a kit; dir may hold the old packs folder,

@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Two real nodes on this machine, as two processes: Alice shares a folder with
+# Camille, Camille fetches it, Alice closes the passage.
+#
+#   demo.sh TRABOULE [FILE]     FILE: a file or folder of yours instead of the sample
+set -euo pipefail
+
+traboule=$(realpath "$1")
+source=${2:-}
+work=$(mktemp -d "${TMPDIR:-/tmp}/traboule-demo.XXXXXX")
+chmod 700 "$work"
+export TRABOULE_LANG=${TRABOULE_LANG:-en}
+pids=()
+
+finish() {
+	for pid in "${pids[@]}"; do kill -INT "$pid" 2>/dev/null || true; done
+	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+	rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' dim='' plain=''; fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+fail() { printf '\ndemo: %s\n' "$*" >&2; exit 1; }
+
+# as NAME ARGS…: shows the command, then runs it on that person's node.
+as() {
+	local who=$1
+	shift
+	printf '%s%s$ traboule %s%s\n' "$dim" "$who" "$(printf '%.70s' "$*")" "$plain" >&2
+	"$traboule" "$@" --home "$work/$who" --passphrase-file "$work/$who.secret"
+}
+
+# refused CODE NAME ARGS…: the command must end with that exit code.
+refused() {
+	local want=$1 got=0
+	shift
+	as "$@" || got=$?
+	[ "$got" = "$want" ] || fail "exit code $got, expected $want: $*"
+}
+
+start() {
+	mkfifo "$work/$1.ready"
+	"$traboule" run --home "$work/$1" --passphrase-file "$work/$1.secret" \
+		--listen /ip4/127.0.0.1/tcp/0 --listen /ip4/127.0.0.1/udp/0/quic-v1 >"$work/$1.ready" 2>"$work/$1.err" &
+	pids+=($!)
+	exec {ready}<"$work/$1.ready"
+	read -r line <&"$ready" || { cat "$work/$1.err" >&2; fail "the node of $1 did not start"; }
+	printf '%s\n' "$line"
+}
+
+# listing FOLDER: everything that must be the same after the journey.
+listing() {
+	(cd "$1" && find . -mindepth 1 \( -type f -o -type d \) -printf '%y %m %s %T@ %p\n' |
+		sed -E 's/^d ([0-7]+) [0-9]+ /d \1 - /' | LC_ALL=C sort -k5)
+	(cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum)
+}
+
+same() {
+	listing "$1" >"$work/before"
+	listing "$2" >"$work/after"
+	diff "$work/before" "$work/after" >&2 || fail "what arrived differs from what was sent"
+	printf 'Compared: %s files, with content (SHA-256), names, times and modes: all the same.\n' "$(find "$2" -type f | wc -l)"
+}
+
+folder=$work/pictures
+if [ -n "$source" ]; then
+	[ -e "$source" ] || fail "there is no $source"
+	mkdir "$folder"
+	if [ -d "$source" ]; then cp -a "$source/." "$folder/"; else cp -a "$source" "$folder/"; fi
+	find "$folder" ! -type f ! -type d -delete # links and special files are not part of a data set
+else
+	mkdir -p "$folder/summer" "$folder/winter" "$folder/empty"
+	head -c 3000000 /dev/urandom >"$folder/summer/river.jpg"
+	head -c 1500000 /dev/urandom >"$folder/winter/roofs.jpg"
+	echo 'Lyon, from the hill' >"$folder/summer/été.txt"
+	chmod 640 "$folder/summer/été.txt"
+	touch -d '2025-08-15 10:30:00.123456789' "$folder/summer/été.txt" "$folder/summer"
+fi
+head -c 12000000 /dev/urandom >"$work/film.mkv"
+for who in alice camille; do (umask 077 && echo "the passphrase of $who, for the demo" >"$work/$who.secret"); done
+
+say '1. Each makes a node of their own. It is encrypted, and opens with their passphrase.'
+as alice init --words-file "$work/alice.words"
+as camille init --words-file "$work/camille.words" >/dev/null
+start alice
+start camille
+
+say '2. They get to know each other: a link, and a fingerprint to compare by voice.'
+as camille card --name Camille >/dev/null 2>&1
+link=$(as alice card --name Alice)
+as camille contact add "$link" --name alice
+as alice contact list
+as alice contact confirm Camille
+
+say '3. Alice adds a folder. Only ciphertext is written.'
+as alice add "$folder" --name pictures
+as alice list
+
+say '4. She opens a passage to Camille, for thirty days. Camille fetches what it gives.'
+as alice grant pictures --to Camille --until 30d
+as camille fetch pictures
+as camille open pictures --to "$work/opened"
+same "$folder" "$work/opened"
+
+say '5. A new version: only what is new travels.'
+echo 'added later' >"$folder/added-later.txt"
+as alice add "$folder" --name pictures
+as camille fetch pictures
+as camille open pictures --to "$work/opened-again"
+same "$folder" "$work/opened-again"
+
+say '6. Alice changes her mind while a slow transfer runs: it stops.'
+as alice add "$work/film.mkv" --name film
+grant=$(as alice grant film --to Camille --json | sed -n 's/.*"id": "\(.*\)",*/\1/p' | head -1)
+got=0
+as camille fetch film --limit-rate 1M >"$work/fetch.out" 2>&1 &
+fetching=$!
+sleep 3
+as alice revoke "$grant"
+wait "$fetching" || got=$?
+sed 's/^/  camille: /' "$work/fetch.out"
+[ "$got" = 7 ] || [ "$got" = 130 ] || fail "the fetch ended with $got, expected 7 (refused)"
+
+say '7. And after: refused, to Camille with the reason.'
+refused 7 camille fetch film
+
+say '8. Both can say what happened.'
+as alice log
+as camille log
+
+say 'That is all: Alice keeps her data, opened one passage, closed another, and nobody stood in between.'

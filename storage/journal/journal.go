@@ -3,9 +3,10 @@
 package journal
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"os"
+	"sync"
 
 	"github.com/traboule/traboule/storage/disk"
 )
@@ -13,7 +14,7 @@ import (
 // Limits of what may be appended.
 const (
 	MaxEntry = 1 << 20 // bytes of one entry, public part and body together
-	MaxBatch = 8 << 20 // bytes of one Append
+	MaxBatch = 8 << 20 // bytes of one Append as stored, 34 more for each entry
 )
 
 // Entry is one change of state.
@@ -27,41 +28,24 @@ type Entry struct {
 	Checkpoint bool     // set by the journal: repeated by a checkpoint, not new
 }
 
-// Mark is a place in a journal: an entry and the chain hash after it.
+// Mark is a place in a journal: an entry and the chain hash after it. The
+// zero Mark is before everything.
 type Mark struct {
 	Seq   uint64
 	Chain [32]byte
 }
 
-// Options of [Open].
-type Options struct {
-	VaultID     [16]byte // whose journal this is; another's is refused
-	Expect      Mark     // the journal must reach this far, with this chain; zero for any
-	AcceptOld   bool     // open a journal that does not meet Expect, and say so in Report.Old
-	SegmentSize int64    // a segment that has reached this size is closed; default 16 MiB
-}
-
-// Report says what [Open] found.
-type Report struct {
-	Segments int
-	First    uint64 // oldest entry kept
-	Last     uint64 // newest entry, 0 for none
-	Replayed uint64 // entries given to replay
-	Dropped  int64  // bytes of an unfinished, never acknowledged frame that were cut off
-	Old      bool   // the journal does not meet Options.Expect
-}
-
 // Errors of a [Journal].
 var (
 	ErrDamaged  = errors.New("the journal is damaged")
-	ErrOldTruth = errors.New("the journal is older than what this node remembers")
+	ErrOldTruth = errors.New("the journal is not the one that this node remembers, or older")
 	ErrBroken   = errors.New("an earlier write failed; open the journal again")
-	ErrTooLarge = errors.New("entry too large")
+	ErrTooLarge = errors.New("too large for the journal")
 	ErrMoved    = errors.New("the journal has moved on")
 	ErrClosed   = errors.New("the journal is closed")
 )
 
-// DamagedError says where. It wraps [ErrDamaged].
+// DamagedError says where a journal is damaged. It wraps [ErrDamaged].
 type DamagedError struct {
 	Segment uint32
 	Offset  int64
@@ -79,41 +63,101 @@ func (e *DamagedError) Unwrap() error { return ErrDamaged }
 // Segment describes one file of a journal.
 type Segment struct {
 	Number     uint32
-	First      uint64 // its first entry's place (or where that would be)
-	Last       uint64 // First-1 when it is empty
+	First      uint64 // place of its first entry, also when it has none yet
+	Last       uint64 // First-1 when it has none
 	Size       int64
-	Checkpoint bool // it opens with the live state
+	Checkpoint bool // it begins with the live state
 }
 
 // Journal is an open journal. Many goroutines may call it.
-type Journal struct{}
+type Journal struct {
+	fs  disk.FS
+	dir string
+	opt Options
 
-// Open opens the journal in dir.
-func Open(fsys disk.FS, dir string, opt Options, replay func(Entry) error) (*Journal, *Report, error) {
-	return nil, nil, errors.ErrUnsupported
-}
-
-// Append adds a batch and returns when it is durable.
-func (j *Journal) Append(ctx context.Context, e ...Entry) (last uint64, err error) {
-	return 0, errors.ErrUnsupported
+	mu       sync.Mutex
+	segments []Segment
+	file     disk.File // the last segment
+	head     Mark
+	waiting  []*commit // in order; the first of them leads
+	broken   error
+	closed   bool
 }
 
 // Head is the last durable entry and the chain hash after it.
-func (j *Journal) Head() (seq uint64, chain [32]byte) { return }
-
-// Read gives fn every entry from seq on.
-func (j *Journal) Read(from uint64, fn func(Entry) error) error { return errors.ErrUnsupported }
-
-// Segments lists the files.
-func (j *Journal) Segments() []Segment { return nil }
-
-// Checkpoint starts a segment that opens with the live state as of entry at.
-func (j *Journal) Checkpoint(ctx context.Context, at uint64, entries []Entry) error {
-	return errors.ErrUnsupported
+func (j *Journal) Head() (seq uint64, chain [32]byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.head.Seq, j.head.Chain
 }
 
-// DropBefore removes the segments before the newest checkpoint.
-func (j *Journal) DropBefore() error { return errors.ErrUnsupported }
+// Segments lists the files, oldest first.
+func (j *Journal) Segments() []Segment {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]Segment(nil), j.segments...)
+}
 
-// Close closes.
-func (j *Journal) Close() error { return nil }
+// Read calls fn with every durable entry from place from on, also those that
+// a checkpoint has repeated since, and stops at its first error. All is
+// verified again on the way. The entries' bytes are valid during the call.
+// Reading works while others append, and on a broken journal.
+func (j *Journal) Read(from uint64, fn func(Entry) error) error {
+	for _, seg := range j.Segments() {
+		if seg.Last < from || seg.Last < seg.First {
+			continue
+		}
+		if err := j.readSegment(seg, from, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Journal) readSegment(seg Segment, from uint64, fn func(Entry) error) error {
+	f, err := j.fs.OpenFile(segmentName(j.dir, seg.Number), os.O_RDONLY, 0)
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	defer f.Close()
+	r, err := openSegment(f, seg.Size)
+	if err != nil {
+		return &DamagedError{seg.Number, 0, err.Error()}
+	}
+	if r.first != seg.First {
+		return &DamagedError{seg.Number, 0, "segment header has changed"}
+	}
+	for r.seq < seg.Last {
+		err := r.frame(func(e Entry, _ [32]byte) error {
+			if e.Seq < from {
+				return nil
+			}
+			return fn(e)
+		})
+		if caller := (*callerError)(nil); errors.As(err, &caller) {
+			return caller.err
+		}
+		if err != nil {
+			return &DamagedError{seg.Number, r.off, err.Error()}
+		}
+	}
+	return nil
+}
+
+// Close closes the journal. What was acknowledged is durable already; an
+// Append under way ends first. A second Close does nothing.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	for len(j.waiting) > 0 && !j.closed {
+		last := j.waiting[len(j.waiting)-1]
+		j.mu.Unlock()
+		<-last.over
+		j.mu.Lock()
+	}
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil
+	}
+	j.closed = true
+	return j.file.Close()
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package blocks
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage/disk"
+)
+
+// Put adds a block, unless it is there already. The bytes are hashed first:
+// [ErrWrongName] when they are another block's. What was put can be read at
+// once, and is durable after the next [Store.Sync]. When the disk is full but
+// for the reserve, the error is one that disk.IsFull recognises, and the
+// store is as it was.
+func (s *Store) Put(ctx context.Context, name crypto.BlockName, ciphertext []byte) (added bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, fmt.Errorf("put block %v: %w", name, err)
+	}
+	if len(ciphertext) > crypto.MaxBlock {
+		return false, fmt.Errorf("put block of %d bytes: %w", len(ciphertext), ErrTooLarge)
+	}
+	if s.Has(name) {
+		return false, s.usable()
+	}
+	if crypto.NameOf(ciphertext) != name {
+		return false, fmt.Errorf("put block %v: %w", name, ErrWrongName)
+	}
+	s.appending.Lock()
+	defer s.appending.Unlock()
+	if s.Has(name) {
+		return false, s.usable()
+	}
+	if err := s.room(len(ciphertext)); err != nil {
+		return false, fmt.Errorf("put block %v: %w", name, err)
+	}
+	if err := s.append(kindBlock, name, ciphertext); err != nil {
+		return false, fmt.Errorf("put block %v: %w", name, err)
+	}
+	return true, nil
+}
+
+// Delete marks a block dead: it is not found any more, durably so after the
+// next [Store.Sync]. Deleting what is not there is no error. The space is
+// taken back by compaction, and until then the ciphertext is on the disk.
+// Deleting works when the disk is full but for the reserve.
+func (s *Store) Delete(name crypto.BlockName) error {
+	s.appending.Lock()
+	defer s.appending.Unlock()
+	s.mu.Lock()
+	_, live := s.at[name]
+	_, bad := s.bad[name]
+	s.mu.Unlock()
+	if !live && !bad {
+		return s.usable()
+	}
+	if err := s.append(kindDeletion, name, nil); err != nil {
+		return fmt.Errorf("delete block %v: %w", name, err)
+	}
+	return nil
+}
+
+func (s *Store) usable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return s.broken
+}
+
+func (s *Store) room(n int) error {
+	if s.opt.Reserve == 0 {
+		return nil
+	}
+	free, err := s.fs.FreeBytes(s.dir)
+	if err != nil {
+		return err
+	}
+	if free < uint64(s.opt.Reserve)+uint64(n)+entryHeader {
+		return disk.ErrReserve
+	}
+	return nil
+}
+
+// append writes one entry. A write that fails is cut off again; when even
+// that fails nobody can tell where the pack ends, and the store is broken.
+func (s *Store) append(kind uint32, name crypto.BlockName, data []byte) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	if err := s.openPack(); err != nil {
+		return err
+	}
+	off := s.end()
+	head := appendEntryHeader(make([]byte, 0, entryHeader), s.sync, kind, name, len(data))
+	_, err := s.file.WriteAt(head, off)
+	if err == nil && len(data) > 0 {
+		_, err = s.file.WriteAt(data, off+entryHeader)
+	}
+	if err != nil {
+		if e := s.file.Truncate(off); e != nil {
+			s.fail(fmt.Errorf("%w (%w)", ErrBroken, e))
+		}
+		return err
+	}
+	s.note(entry{kind, name, off, len(data)})
+	return nil
+}
+
+func (s *Store) end() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.packs[s.last]
+}
+
+// note makes an entry at the end of the last pack known.
+func (s *Store) note(e entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.learn(s.last, e)
+	s.packs[s.last] = e.end()
+	s.written++
+	s.tabled++
+}
+
+// learn applies an entry to the map.
+func (s *Store) learn(number uint32, e entry) {
+	delete(s.bad, e.name)
+	if e.kind == kindDeletion {
+		delete(s.at, e.name)
+	} else {
+		s.at[e.name] = place{number, uint32(e.off), uint32(e.size)}
+	}
+}
+
+func (s *Store) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		s.broken = err
+	}
+}
+
+// openPack sees to it that file is a pack with room.
+func (s *Store) openPack() error {
+	if s.file != nil && s.end() < s.opt.PackSize {
+		return nil
+	}
+	if s.file != nil {
+		if err := s.closePack(); err != nil {
+			return err
+		}
+	}
+	var sync syncWord
+	rand.Read(sync[:])
+	number := s.last + 1
+	if err := disk.WriteFileAtomic(s.fs, packName(s.dir, number), encodePackHeader(number, sync), 0o600); err != nil {
+		return err
+	}
+	file, err := s.fs.OpenFile(packName(s.dir, number), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	s.file, s.sync, s.last = file, sync, number
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.packs[number] = packHeader
+	s.durable = packHeader
+	return nil
+}
+
+// closePack makes the pack durable and goes on without one. Only the last
+// pack can ever have an unfinished end.
+func (s *Store) closePack() error {
+	if err := s.Sync(); err != nil {
+		return err
+	}
+	s.waitSync()
+	s.file.Close()
+	s.file = nil
+	s.mu.Lock()
+	worth := s.tabled*4 >= len(s.at)
+	s.mu.Unlock()
+	if worth {
+		s.saveTable() // it is disposable, and a full disk is no reason to stop here
+	}
+	return nil
+}

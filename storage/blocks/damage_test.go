@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package blocks
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage/disk"
+	"github.com/traboule/traboule/storage/disk/disktest"
+)
+
+// TestFlips flips one bit anywhere in the store: never a wrong answer, never
+// a gap that nobody is told of, and what is put again is there again.
+func TestFlips(t *testing.T) {
+	const n = 25
+	pristine := disktest.NewDisk()
+	fill(t, pristine, small, n)
+	files, _ := pristine.ReadDir("/v/packs")
+	rng := rand.New(rand.NewPCG(3, 4))
+	rescued := 0
+	for run := range 600 {
+		d := pristine.Crash(rng) // all is synced: an exact copy
+		name := "/v/packs/" + files[run%len(files)].Name()
+		bit := rng.Int64N(8 * disktest.Size(t, d, name))
+		disktest.Flip(t, d, name, bit)
+		if run%2 == 0 {
+			d.Remove("/v/packs/locations")
+		}
+		what := fmt.Sprintf("run %d: bit %d of %s", run, bit, name)
+		s, r := open(t, d, small)
+		found, err := s.Check(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found)+len(r.Damage) == 0 && r.Torn == 0 && name != "/v/packs/locations" {
+			t.Fatalf("%s: nobody noticed", what)
+		}
+		lost := 0
+		for i := range n {
+			got, err := s.Get(crypto.NameOf(data(i)), nil)
+			if err == nil && !bytes.Equal(got, data(i)) {
+				t.Fatalf("%s: wrong bytes", what)
+			}
+			if err != nil {
+				lost++
+				put(t, s, data(i))
+			}
+			if got, err := s.Get(crypto.NameOf(data(i)), nil); err != nil || !bytes.Equal(got, data(i)) {
+				t.Fatalf("%s: put again, and then %v", what, err)
+			}
+		}
+		if lost > 1 || lost > 0 && len(r.Damage)+len(found) == 0 {
+			t.Fatalf("%s: %d blocks lost, reported %+v %v", what, lost, r, found)
+		}
+		if lost == 0 {
+			rescued++
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s, _ = open(t, d, small)
+		if got := s.Stats().Blocks; got != n {
+			t.Fatalf("%s: after healing and reopening %d blocks, want %d", what, got, n)
+		}
+		s.Close()
+	}
+	t.Logf("600 flips, %d without loss", rescued)
+}
+
+func TestDamagedErrorNamesThePlace(t *testing.T) {
+	d := disktest.NewDisk()
+	fill(t, d, small, 1)
+	disktest.Flip(t, d, "/v/packs/00000001.pack", 8*(packHeader+entryHeader)+3)
+	s, _ := open(t, d, small)
+	name := crypto.NameOf(data(0))
+	for range 2 {
+		_, err := s.Get(name, nil)
+		var damaged *DamagedError
+		if !errors.As(err, &damaged) || damaged.Pack != 1 || damaged.Offset != packHeader || damaged.Name != name {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if s.Has(name) {
+		t.Error("a damaged block is said to be there")
+	}
+	s.Close()
+	s, _ = open(t, d, small)
+	if _, err := s.Get(name, nil); !errors.As(err, new(*DamagedError)) {
+		t.Errorf("after reopening the damage is forgotten: %v", err)
+	}
+	s.Close()
+}
+
+// TestTornTail cuts the store in the last entry, at every byte, short and as
+// never-written space.
+func TestTornTail(t *testing.T) {
+	pristine := disktest.NewDisk()
+	fill(t, pristine, Options{Reserve: -1}, 3)
+	const pack = "/v/packs/00000001.pack"
+	whole := disktest.Read(t, pristine, pack)
+	end := len(whole) - entryHeader - len(data(2))
+	for at := end; at < len(whole); at++ {
+		for _, zeros := range []int{0, len(whole) - at} {
+			if at+zeros == len(whole) && whole[len(whole)-1] == 0 && at == len(whole)-1 {
+				continue // nothing torn
+			}
+			d := disktest.NewDisk()
+			d.MkdirAll("/v/packs", 0o700)
+			disktest.Write(t, d, pack, append(bytes.Clone(whole[:at]), make([]byte, zeros)...))
+			s, r := open(t, d, small)
+			for i := range 2 {
+				if got, err := s.Get(crypto.NameOf(data(i)), nil); err != nil || !bytes.Equal(got, data(i)) {
+					t.Fatalf("cut at %d: block %d: %v", at, i, err)
+				}
+			}
+			if _, err := s.Get(crypto.NameOf(data(2)), nil); err == nil {
+				t.Fatalf("cut at %d: a torn block is served", at)
+			}
+			if at > end && r.Torn == 0 && len(r.Damage) == 0 {
+				t.Fatalf("cut at %d: not reported: %+v", at, r)
+			}
+			put(t, s, data(2))
+			s.Close()
+			s, _ = open(t, d, small)
+			if s.Stats().Blocks != 3 {
+				t.Fatalf("cut at %d: not healed", at)
+			}
+			s.Close()
+		}
+	}
+}
+
+func TestMissingAndShortPacks(t *testing.T) {
+	const n = 25
+	for _, how := range []string{"remove", "remove last", "cut", "cut last"} {
+		d := disktest.NewDisk()
+		fill(t, d, small, n)
+		s, r := open(t, d, small)
+		pack := packName("/v/packs", 2)
+		if how == "remove last" || how == "cut last" {
+			pack = packName("/v/packs", uint32(r.Packs))
+		}
+		s.Close()
+		if how[0] == 'r' {
+			d.Remove(pack)
+		} else {
+			disktest.Cut(t, d, pack, packHeader+entryHeader+1)
+		}
+		for range 2 { // the second time it must still be said
+			s, r = open(t, d, small)
+			if len(r.Damage) == 0 {
+				t.Errorf("%s: not reported", how)
+			}
+			lost := 0
+			for i := range n {
+				_, err := s.Get(crypto.NameOf(data(i)), nil)
+				if errors.Is(err, ErrNotFound) {
+					t.Errorf("%s: block %d is gone in silence", how, i)
+				} else if err != nil {
+					lost++
+				}
+			}
+			if lost == 0 || lost == n {
+				t.Errorf("%s: %d blocks lost", how, lost)
+			}
+			s.Close()
+		}
+	}
+}
+
+// TestEntryInsideABlock: a sender who hides an entry in a block must not see
+// it come to life when a scan looks for the next entry after damage.
+func TestEntryInsideABlock(t *testing.T) {
+	d := disktest.NewDisk()
+	s, _ := open(t, d, small)
+	victim := data(1)
+	put(t, s, victim)
+	evil := []byte("front")
+	for _, sync := range []syncWord{{}, {'T'}} {
+		evil = appendEntryHeader(evil, sync, kindDeletion, crypto.NameOf(victim), 0)
+	}
+	put(t, s, evil)
+	put(t, s, data(2))
+	off := int64(s.at[crypto.NameOf(evil)].off)
+	s.Close()
+	d.Remove("/v/packs/locations")
+	disktest.Flip(t, d, "/v/packs/00000001.pack", 8*(off+20))
+	s, _ = open(t, d, small)
+	if !s.Has(crypto.NameOf(victim)) || !s.Has(crypto.NameOf(data(2))) {
+		t.Error("a deletion hidden in a block was obeyed")
+	}
+	s.Close()
+}
+
+func TestNewerVersionIsRefused(t *testing.T) {
+	d := disktest.NewDisk()
+	d.MkdirAll("/v/packs", 0o700)
+	b := encodePackHeader(1, syncWord{1})
+	b[11]++
+	copy(b[24:], appendCRC(b[:24])[24:])
+	disktest.Write(t, d, "/v/packs/00000001.pack", b)
+	if _, _, err := Open(d, "/v/packs", small); !errors.Is(err, errVersion) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestKill kills a process that puts, five times.
+func TestKill(t *testing.T) {
+	if dir := disktest.ChildDir(); dir != "" {
+		s, r, err := Open(disk.OS, dir, Options{PackSize: 1 << 20, Reserve: -1})
+		if err != nil || len(r.Damage) > 0 {
+			t.Fatal(err, r)
+		}
+		for i := r.Blocks; ; i++ {
+			put(t, s, data(i))
+			if i%3 == 0 {
+				if err := s.Sync(); err != nil {
+					t.Fatal(err)
+				}
+				fmt.Println(i)
+			}
+		}
+	}
+	dir := t.TempDir()
+	for run := range 5 {
+		lines := disktest.StartChild(t, "TestKill", dir).Kill(t, 20+13*run)
+		last, err := strconv.Atoi(lines[len(lines)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, r, err := Open(disk.OS, dir, Options{PackSize: 1 << 20, Reserve: -1})
+		if err != nil || len(r.Damage) > 0 {
+			t.Fatal(err, r)
+		}
+		for i := range last + 1 {
+			if got, err := s.Get(crypto.NameOf(data(i)), nil); err != nil || !bytes.Equal(got, data(i)) {
+				t.Fatalf("run %d: acknowledged block %d of %d: %v (%+v)", run, i, last, err, r)
+			}
+		}
+		t.Logf("run %d: %d blocks acknowledged, %d found, %d torn bytes", run, last+1, r.Blocks, r.Torn)
+		s.Close()
+	}
+}
+
+func FuzzPackScan(f *testing.F) {
+	d := disktest.NewDisk()
+	fill(f, d, Options{Reserve: -1}, 3)
+	f.Add(disktest.Read(f, d, "/v/packs/00000001.pack"))
+	f.Add([]byte(packMagic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d := disktest.NewDisk()
+		d.MkdirAll("/v/packs", 0o700)
+		disktest.Write(t, d, "/v/packs/00000001.pack", b)
+		s, _, err := Open(d, "/v/packs", small)
+		if err != nil {
+			return
+		}
+		for name := range s.Names {
+			if got, err := s.Get(name, nil); err == nil && crypto.NameOf(got) != name {
+				t.Fatal("a wrong answer")
+			}
+		}
+		put(t, s, []byte("one more"))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzLocations(f *testing.F) {
+	d := disktest.NewDisk()
+	fill(f, d, small, 9)
+	f.Add(disktest.Read(f, d, "/v/packs/locations"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		decodeTable(b)
+		if len(b) < 32 { // with a right checksum the rest is reached too
+			return
+		}
+		table, err := decodeTable(appendSum(b[:len(b)-32]))
+		if err != nil {
+			return
+		}
+		for name, p := range table.at {
+			if p.end() > table.packs[p.pack] {
+				t.Fatalf("block %v outside its pack", name)
+			}
+		}
+	})
+}

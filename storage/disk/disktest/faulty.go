@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package disktest
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/traboule/traboule/storage/disk"
+)
+
+// Faulty is a file system that fails once: see [Fail]. All else passes
+// through to the one below.
+type Faulty struct {
+	disk.FS
+
+	mu   sync.Mutex
+	left int
+	err  error
+	hit  string
+}
+
+// Fail returns a file system whose n-th change (creating, writing, truncating,
+// syncing, renaming, removing, making or syncing a folder), counted from 1,
+// fails with err. A write that fails has written half of its bytes. What comes
+// after works again. With n = 0 nothing fails.
+func Fail(below disk.FS, n int, err error) *Faulty {
+	return &Faulty{FS: below, left: n, err: err}
+}
+
+// Hit says which change failed, as "sync packs/00000001.pack", or "" when the
+// n-th change has not been asked for yet.
+func (f *Faulty) Hit() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hit
+}
+
+// EachFailure calls run with a file system that fails at the first change, at
+// the second, and so on, until a run has made fewer changes than that.
+func EachFailure(err error, below func() disk.FS, run func(n int, fsys *Faulty)) {
+	for n := 1; ; n++ {
+		f := Fail(below(), n, err)
+		run(n, f)
+		if f.Hit() == "" {
+			return
+		}
+	}
+}
+
+func (f *Faulty) change(op, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.left--; f.left != 0 {
+		return nil
+	}
+	f.hit = op + " " + name
+	return fmt.Errorf("%s %s: %w", op, name, f.err)
+}
+
+// OpenFile counts as a change when it may create or truncate.
+func (f *Faulty) OpenFile(name string, flag int, perm fs.FileMode) (disk.File, error) {
+	if flag&(os.O_CREATE|os.O_TRUNC) != 0 {
+		if err := f.change("create", name); err != nil {
+			return nil, err
+		}
+	}
+	file, err := f.FS.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyFile{file, f}, nil
+}
+
+// Rename may fail.
+func (f *Faulty) Rename(old, new string) error {
+	if err := f.change("rename", old); err != nil {
+		return err
+	}
+	return f.FS.Rename(old, new)
+}
+
+// Remove may fail.
+func (f *Faulty) Remove(name string) error {
+	if err := f.change("remove", name); err != nil {
+		return err
+	}
+	return f.FS.Remove(name)
+}
+
+// MkdirAll may fail.
+func (f *Faulty) MkdirAll(name string, perm fs.FileMode) error {
+	if err := f.change("mkdir", name); err != nil {
+		return err
+	}
+	return f.FS.MkdirAll(name, perm)
+}
+
+// SyncDir may fail.
+func (f *Faulty) SyncDir(name string) error {
+	if err := f.change("syncdir", name); err != nil {
+		return err
+	}
+	return f.FS.SyncDir(name)
+}
+
+type faultyFile struct {
+	disk.File
+	fs *Faulty
+}
+
+func (f *faultyFile) Write(b []byte) (int, error) {
+	if err := f.fs.change("write", f.Name()); err != nil {
+		n, _ := f.File.Write(b[:len(b)/2])
+		return n, err
+	}
+	return f.File.Write(b)
+}
+
+func (f *faultyFile) WriteAt(b []byte, off int64) (int, error) {
+	if err := f.fs.change("write", f.Name()); err != nil {
+		n, _ := f.File.WriteAt(b[:len(b)/2], off)
+		return n, err
+	}
+	return f.File.WriteAt(b, off)
+}
+
+func (f *faultyFile) Sync() error {
+	if err := f.fs.change("sync", f.Name()); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+func (f *faultyFile) Truncate(size int64) error {
+	if err := f.fs.change("truncate", f.Name()); err != nil {
+		return err
+	}
+	return f.File.Truncate(size)
+}

@@ -161,8 +161,7 @@ func (v *Vault) mirror(ctx context.Context, d *dataset, s *scan, opt AddOptions)
 			if opt.DryRun {
 				return r, nil
 			}
-			v.note(a)
-			return r, v.forgetPages(a)
+			return r, v.leave(a)
 		}
 		done, err := v.publish(ctx, d, a, &r)
 		if err != nil || done {
@@ -174,13 +173,18 @@ func (v *Vault) mirror(ctx context.Context, d *dataset, s *scan, opt AddOptions)
 	}
 }
 
-// forgetPages takes back the pages of a version that is not made.
-func (v *Vault) forgetPages(a *adding) error {
+// leave ends an Add that makes no version: it takes back the pages, and keeps
+// blocks that had been lost and are here again.
+func (v *Vault) leave(a *adding) error {
 	for _, name := range a.manifest.fresh {
 		if err := v.store.Delete(name); err != nil {
 			return err
 		}
 	}
+	if err := v.store.Sync(); err != nil {
+		return err
+	}
+	v.note(a)
 	return nil
 }
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,12 +41,12 @@ func (a *app) init(cmd *cobra.Command, b birth) error {
 	if err != nil {
 		return err
 	}
-	return a.bear(opt, b, func() (node.Created, error) { return node.Create(cmd.Context(), opt) })
+	return a.bear(cmd.Context(), opt, b)
 }
 
 // bear makes the node, and hands its words over. The place for the words is
 // there before the node is: they are shown once and kept nowhere.
-func (a *app) bear(opt node.CreateOptions, b birth, create func() (node.Created, error)) error {
+func (a *app) bear(ctx context.Context, opt node.CreateOptions, b birth) error {
 	if b.wordsFile == "" && !b.noConfirmWords && (a.json || !isTerminal(a.in)) {
 		return problem.New(problem.Usage, "words.no-place")
 	}
@@ -54,7 +55,7 @@ func (a *app) bear(opt node.CreateOptions, b birth, create func() (node.Created,
 			return err
 		}
 	}
-	created, err := create()
+	created, err := node.Create(ctx, opt)
 	if err != nil {
 		if b.wordsFile != "" {
 			os.Remove(b.wordsFile)

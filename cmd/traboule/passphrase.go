@@ -17,11 +17,15 @@ func (a *app) passphraseCommand() *cobra.Command {
 			return err
 		}
 		defer d.close()
+		current, err := a.passphrase("ask.passphrase")
+		if err != nil {
+			return err
+		}
 		secret, err := a.newPassphrase(file)
 		if err != nil {
 			return err
 		}
-		result, err := node.Passphrase.Do(ctx, d, node.PassphraseRequest{New: string(secret)}, nil)
+		result, err := node.Passphrase.Do(ctx, d, node.PassphraseRequest{Current: string(current), New: string(secret)}, nil)
 		if err != nil {
 			return err
 		}

@@ -23,8 +23,6 @@ func (a *app) recoverCommand() *cobra.Command {
 	})
 	f := c.Flags()
 	f.StringVar(&wordsFrom, "words-from", "", a.flag("recover", "words-from"))
-	f.StringVar(&b.wordsFile, "words-file", "", a.flag("recover", "words-file"))
-	f.BoolVar(&b.noConfirmWords, "no-confirm-words", false, a.flag("recover", "no-confirm-words"))
 	f.BoolVar(&b.unattended, "unattended", false, a.flag("recover", "unattended"))
 	f.BoolVar(&b.weak, "weak-for-tests", false, "")
 	f.MarkHidden("weak-for-tests")
@@ -44,13 +42,17 @@ func (a *app) recover(cmd *cobra.Command, path, wordsFrom string, b birth) error
 	if err != nil {
 		return err
 	}
-	err = a.bear(opt, b, func() (node.Created, error) {
-		return node.Restore(cmd.Context(), node.RestoreOptions{CreateOptions: opt, Kit: kit, Words: words})
-	})
-	if err == nil {
-		a.tell("recover.done")
+	created, err := node.Restore(cmd.Context(), node.RestoreOptions{CreateOptions: opt, Kit: kit, Words: words})
+	if err != nil {
+		return err
 	}
-	return err
+	if err := a.keepKeyfile(opt); err != nil {
+		return err
+	}
+	return a.show(created, func() {
+		a.say("init.done", "home", created.Home, "owner", created.Owner)
+		a.say("recover.done")
+	})
 }
 
 func readKit(path string) ([]byte, error) {

@@ -236,6 +236,9 @@ func TestForgedHeaders(t *testing.T) {
 		if _, err := unlock(forge(t, file, change), Words(words)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+		if _, err := ParseKeyring(forge(t, file, change)); (name == "a slot twice" || name == "slots reordered") && err == nil {
+			t.Errorf("%s: not refused at once", name)
+		}
 	}
 }
 

@@ -30,6 +30,8 @@ type app struct {
 	passphraseFile string
 	passphraseFD   int
 
+	interrupted <-chan struct{}
+
 	secret []byte // the passphrase, once read: standard input gives it only once
 }
 

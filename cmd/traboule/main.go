@@ -44,6 +44,7 @@ func run(args []string, w world) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	a := newApp(args, w)
+	a.interrupted = ctx.Done()
 	root := a.root()
 	root.SetArgs(args)
 	return a.report(ctx, root.ExecuteContext(ctx))

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -81,16 +82,46 @@ func (a *app) ask(question string) ([]byte, error) {
 	if !isTerminal(a.in) {
 		return nil, problem.New(problem.Usage, "passphrase.no-terminal")
 	}
-	fmt.Fprint(a.err, a.text(question)+" ")
-	secret, err := term.ReadPassword(int(a.in.Fd()))
-	fmt.Fprintln(a.err)
+	fd := int(a.in.Fd())
+	before, err := term.GetState(fd)
 	if err != nil {
 		return nil, problem.New(problem.Unexpected, "passphrase.unreadable", "path", "terminal").Because(err)
+	}
+	fmt.Fprint(a.err, a.text(question)+" ")
+	secret, err := a.await(func() ([]byte, error) { return term.ReadPassword(fd) })
+	fmt.Fprintln(a.err)
+	if err != nil {
+		term.Restore(fd, before) // an interrupted prompt must not leave the terminal mute
+		return nil, err
 	}
 	if len(secret) == 0 {
 		return nil, problem.New(problem.Usage, "passphrase.empty", "path", "terminal")
 	}
 	return secret, nil
+}
+
+// await reads from the terminal until an answer comes or the person
+// interrupts. A read from a terminal cannot be called back: after an
+// interruption it is left behind, and ends with the process.
+func (a *app) await(read func() ([]byte, error)) ([]byte, error) {
+	type answer struct {
+		line []byte
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		line, err := read()
+		answers <- answer{line, err}
+	}()
+	select {
+	case got := <-answers:
+		if got.err != nil {
+			return nil, problem.New(problem.Interrupted, "interrupted").Because(got.err)
+		}
+		return got.line, nil
+	case <-a.interrupted:
+		return nil, problem.New(problem.Interrupted, "interrupted")
+	}
 }
 
 // newPassphrase reads a passphrase that is to be set: twice on a terminal,
@@ -159,22 +190,28 @@ func (a *app) confirm(question string, otherwise bool, args ...string) (bool, er
 	return otherwise, nil
 }
 
-// readLine asks for a line that may be seen. One byte at a time, so that
-// nothing is swallowed that a later prompt is to read.
+// readLine asks for a line that may be seen.
 func (a *app) readLine(question string, args ...string) (string, error) {
 	fmt.Fprint(a.err, a.text(question, args...)+" ")
+	line, err := a.await(a.line)
+	return strings.TrimSpace(string(line)), err
+}
+
+// line reads up to the end of the line, a byte at a time, so that nothing is
+// swallowed that a later prompt is to read.
+func (a *app) line() ([]byte, error) {
 	var line []byte
 	for b := make([]byte, 1); len(line) < maxSecret; {
 		n, err := a.in.Read(b)
 		if n == 1 && b[0] == '\n' || err == io.EOF && len(line) > 0 {
-			return strings.TrimSpace(string(line)), nil
+			return line, nil
 		}
 		if err != nil {
-			return "", problem.New(problem.Interrupted, "interrupted").Because(err)
+			return nil, err
 		}
 		line = append(line, b[:n]...)
 	}
-	return "", problem.New(problem.Usage, "answer.long")
+	return nil, errors.New("the line does not end")
 }
 
 // showWords shows the recovery words, in four columns.

@@ -109,6 +109,9 @@ func open(dir string) (db *badger.DB, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	if err := verify(dir); err != nil {
+		return nil, err
+	}
 	if err := os.WriteFile(opening(dir), nil, 0o600); err != nil {
 		return nil, err
 	}
@@ -292,7 +295,11 @@ func (x *Index) Close() error {
 	}
 	db := x.db
 	x.db = nil
-	if err := closeQuietly(db); err != nil {
+	err := closeQuietly(db)
+	if err == nil {
+		err = vouch(x.dir)
+	}
+	if err != nil {
 		return fmt.Errorf("close the index: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ package vault
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -28,6 +29,7 @@ func TestMain(m *testing.M) {
 		child(dir)
 		return
 	}
+	flag.Set("rapid.checks", "12") // each takes most of a second; -rapid.checks asks for more
 	os.Exit(m.Run())
 }
 

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/traboule/traboule/crypto"
+)
+
+const benchBytes = 256 << 20
+
+func incompressible(b *testing.B) string {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "data")
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := io.CopyN(f, rand.Reader, benchBytes); err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
+// BenchmarkAdd stores 256 MiB; compare it with BenchmarkBareLoop.
+func BenchmarkAdd(b *testing.B) {
+	path := incompressible(b)
+	v := newVault(b, testOptions())
+	b.SetBytes(benchBytes)
+	n := 0
+	for b.Loop() {
+		n++
+		mustAdd(b, v, fmt.Sprint("x", n), path)
+	}
+}
+
+// BenchmarkBareLoop is what no vault can beat on one core: read, seal, hash,
+// write, fsync for each 64 MiB.
+func BenchmarkBareLoop(b *testing.B) {
+	path := incompressible(b)
+	k, _ := newRing(b)
+	did, _, err := k.NewDataset(rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := k.Sealer(did, "", 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(benchBytes)
+	for b.Loop() {
+		bareLoop(b, path, s)
+	}
+}
+
+func bareLoop(b *testing.B, path string, s *crypto.Sealer) {
+	in, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer in.Close()
+	dir := b.TempDir()
+	plain := make([]byte, crypto.BlockData)
+	var sealed []byte
+	var out *os.File
+	for i := 0; ; i++ {
+		n, err := io.ReadFull(in, plain)
+		if n == 0 {
+			break
+		}
+		if i%64 == 0 {
+			finish(b, out)
+			if out, err = os.Create(filepath.Join(dir, fmt.Sprint(i))); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if sealed, _, err = s.Seal(sealed[:0], plain[:n]); err != nil {
+			b.Fatal(err)
+		}
+		sum := sha256.Sum256(sealed)
+		if _, err := out.Write(append(sum[:], sealed...)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	finish(b, out)
+	os.RemoveAll(dir)
+}
+
+func finish(b *testing.B, f *os.File) {
+	if f == nil {
+		return
+	}
+	if err := f.Sync(); err != nil {
+		b.Fatal(err)
+	}
+	f.Close()
+}
+
+// Adding 20,000 files again, of which one changed, costs little beyond looking
+// at them.
+func TestAddingManyFilesAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: 20,000 files take some seconds to make")
+	}
+	src := t.TempDir()
+	for i := range 20000 {
+		name := filepath.Join(src, fmt.Sprintf("%03d", i/100), fmt.Sprintf("%05d.txt", i))
+		if i%100 == 0 {
+			if err := os.Mkdir(filepath.Dir(name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(name, fmt.Append(nil, i), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := newVault(t, testOptions())
+	start := time.Now()
+	mustAdd(t, v, "x", src)
+	first := time.Since(start)
+	mustAdd(t, v, "x", src) // reads again the few that were too young to be trusted
+	blocks := v.store.Stats().Blocks
+	write(t, src, "077/07777.txt", "changed")
+	start = time.Now()
+	r := mustAdd(t, v, "x", src)
+	again := time.Since(start)
+	if r.Changed != 1 || r.NewBytes != 7 {
+		t.Errorf("%+v", r)
+	}
+	if n := v.store.Stats().Blocks - blocks; n > 7 {
+		t.Errorf("%d new blocks for one changed file", n)
+	}
+	t.Logf("20,000 files: %v, again with one changed: %v", first, again)
+	if again > first {
+		t.Errorf("adding again took %v, the first time %v", again, first)
+	}
+}

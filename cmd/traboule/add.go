@@ -47,7 +47,7 @@ func (a *app) showAdd(r node.AddResult) {
 		a.say("add.skipped", "n", strconv.Itoa(len(r.Skipped)))
 	}
 	for _, s := range r.Skipped {
-		a.say("add.skip", "path", s.Path, "reason", a.text("skip."+s.Reason))
+		a.say("add.skip", "path", s.Path, "reason", a.word("skip", s.Reason))
 	}
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,7 +66,7 @@ func (a *app) delivered(g node.GrantLine) string {
 // word is one of a closed list of words that the node uses; one of a newer
 // node stays as it is.
 func (a *app) word(family, word string) string {
-	if key := family + "." + word; messages.Has(key) {
+	if key := family + "." + strings.ReplaceAll(word, " ", "-"); messages.Has(key) {
 		return a.text(key)
 	}
 	return clean(word)

@@ -135,6 +135,9 @@ func decodeHead(payload []byte) (Head, error) {
 	}
 	h := Head{Dataset: crypto.DID(w.Dataset), View: w.View, Generation: w.Generation, Sequence: w.Sequence,
 		Counts: Counts{Files: w.Files, Folders: w.Folders, Bytes: w.Bytes, Blocks: w.Blocks}, Time: w.Time}
+	if w.Description == nil { // null is another encoding of nothing
+		return Head{}, fmt.Errorf("%w: description", ErrBadHead)
+	}
 	var err error
 	if h.Root, err = parseRef(w.Root); err != nil {
 		return Head{}, fmt.Errorf("%w: root: %w", ErrBadHead, err)

@@ -131,11 +131,14 @@ func decodeLeaf(plain []byte) (*page, error) {
 	if err := canonical.Unmarshal(plain, &w); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadPage, err)
 	}
+	if w.Items == nil { // null is another encoding of nothing
+		return nil, fmt.Errorf("%w: no items", ErrBadPage)
+	}
 	p := &page{entries: make([]Entry, len(w.Items))}
 	for i, it := range w.Items {
 		refs, err := parseRefs(it.Refs)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrBadPage, err)
+		if err != nil || it.Refs == nil {
+			return nil, fmt.Errorf("%w: block references", ErrBadPage)
 		}
 		e := Entry{Path: it.Path, First: it.First, Kind: Kind(it.Kind), Mode: it.Mode, ModTime: it.ModTime, Size: it.Size, Blocks: refs}
 		if err := e.check(); err != nil {

@@ -18,17 +18,30 @@ import (
 // for the reserve, the error is one that disk.IsFull recognises, and the
 // store is as it was.
 func (s *Store) Put(ctx context.Context, name crypto.BlockName, ciphertext []byte) (added bool, err error) {
+	if s.Has(name) {
+		return false, s.usable()
+	}
+	if len(ciphertext) <= crypto.MaxBlock && crypto.NameOf(ciphertext) != name {
+		return false, fmt.Errorf("put block %v: %w", name, ErrWrongName)
+	}
+	return s.put(ctx, name, ciphertext)
+}
+
+// Add is [Store.Put] for a block that has no name yet: it is hashed once, not
+// by the caller and again by the store.
+func (s *Store) Add(ctx context.Context, ciphertext []byte) (name crypto.BlockName, added bool, err error) {
+	name = crypto.NameOf(ciphertext)
+	added, err = s.put(ctx, name, ciphertext)
+	return name, added, err
+}
+
+// put adds a block that has been hashed.
+func (s *Store) put(ctx context.Context, name crypto.BlockName, ciphertext []byte) (added bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, fmt.Errorf("put block %v: %w", name, err)
 	}
 	if len(ciphertext) > crypto.MaxBlock {
 		return false, fmt.Errorf("put block of %d bytes: %w", len(ciphertext), ErrTooLarge)
-	}
-	if s.Has(name) {
-		return false, s.usable()
-	}
-	if crypto.NameOf(ciphertext) != name {
-		return false, fmt.Errorf("put block %v: %w", name, ErrWrongName)
 	}
 	s.appending.Lock()
 	defer s.appending.Unlock()

@@ -97,6 +97,23 @@ func TestDamagedErrorNamesThePlace(t *testing.T) {
 	s.Close()
 }
 
+// TestDamageIsSaidAgain: a place that was reported once is reported at each
+// start, whatever is put in between.
+func TestDamageIsSaidAgain(t *testing.T) {
+	d := disktest.NewDisk()
+	fill(t, d, small, 3)
+	d.Remove("/v/packs/locations")
+	disktest.Flip(t, d, "/v/packs/00000001.pack", 8*(packHeader+20)) // in a name: not to be saved
+	for run := range 3 {
+		s, r := open(t, d, small)
+		if len(r.Damage) == 0 {
+			t.Errorf("start %d: the damage is not reported", run)
+		}
+		put(t, s, data(10+run))
+		s.Close()
+	}
+}
+
 // TestTornTail cuts the store in the last entry, at every byte, short and as
 // never-written space.
 func TestTornTail(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -134,7 +135,14 @@ func TestPutRefuses(t *testing.T) {
 	if _, err := s.Put(t.Context(), crypto.NameOf(big), big); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("too large: %v", err)
 	}
-	put(t, s, big[1:])
+	if _, _, err := s.Add(t.Context(), big); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("too large: %v", err)
+	}
+	for _, want := range []bool{true, false} {
+		if name, added, err := s.Add(t.Context(), big[1:]); err != nil || added != want || name != crypto.NameOf(big[1:]) {
+			t.Errorf("add: %v, want %v: %v", added, want, err)
+		}
+	}
 	put(t, s, nil)
 	if got, err := s.Get(crypto.NameOf(nil), nil); err != nil || len(got) != 0 {
 		t.Errorf("empty block: %v %v", got, err)
@@ -165,6 +173,9 @@ func TestEachFailure(t *testing.T) {
 				verify(t, d.Crash(rand.New(rand.NewPCG(seed, uint64(n)))), acked, fsys.Hit())
 			}
 			verify(t, d, acked, fsys.Hit())
+			if _, r := open(t, d, small); strings.HasPrefix(fsys.Hit(), "write") && len(r.Damage) > 0 {
+				t.Fatalf("%s failed and left damage: %v", fsys.Hit(), r.Damage)
+			}
 		})
 		if runs < 50 {
 			t.Errorf("only %d changes of the disk: the test is too small", runs)
@@ -249,6 +260,22 @@ func TestPowerCuts(t *testing.T) {
 			}
 		}
 		verify(t, d.Crash(rng), acked, fmt.Sprintf("run %d", run))
+	}
+}
+
+// TestKillThenPowerCut: a process is killed with a block not yet synced, and
+// the next one finds it. Whoever puts it again and syncs relies on it.
+func TestKillThenPowerCut(t *testing.T) {
+	d := disktest.NewDisk()
+	s, _ := open(t, d, small)
+	put(t, s, data(1)) // and no Close
+	s, _ = open(t, d, small)
+	put(t, s, data(1))
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	for seed := range uint64(20) {
+		verify(t, d.Crash(rand.New(rand.NewPCG(seed, 8))), map[int]bool{1: true}, "kill")
 	}
 }
 

@@ -288,6 +288,25 @@ func TestPowerCutBetweenWriteAndSync(t *testing.T) {
 	}
 }
 
+// TestKillThenPowerCut: a process is killed between write and fsync, and the
+// next one replays what was written: from then on it counts.
+func TestKillThenPowerCut(t *testing.T) {
+	d := disktest.NewDisk()
+	j, _ := open(t, d, small)
+	add(t, j, fact(0), fact(1))
+	seq, chain := j.Head()
+	frame, _ := encodeFrame(Mark{seq, chain}, []Entry{fact(2), fact(3)}, 0)
+	j.file.WriteAt(frame, j.segments[0].Size)
+	j, got := open(t, d, small)
+	if len(got) != 4 {
+		t.Fatalf("%d entries replayed, want 4", len(got))
+	}
+	seq, chain = j.Head()
+	for seed := range uint64(20) {
+		verify(t, d.Crash(rand.New(rand.NewPCG(seed, 8))), Mark{seq, chain}, "kill")
+	}
+}
+
 // TestBroken: after a failed fsync nothing is acknowledged, reading works,
 // and reopening heals.
 func TestBroken(t *testing.T) {

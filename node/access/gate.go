@@ -105,6 +105,9 @@ func (g *Gate) Check(peer crypto.DID, invocation []byte, proofs [][]byte) (*Deci
 	if err := c.open(invocation, proofs); err != nil {
 		return nil, c.denial(err)
 	}
+	if c.untimely != nil { // judge refuses, and says why to whom it may
+		return nil, c.denial(c.judge(proofs))
+	}
 	if err := g.reserve(c.memory(), c.now.at); err != nil {
 		return nil, c.denial(err)
 	}

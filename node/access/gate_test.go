@@ -206,6 +206,31 @@ func TestUsesAreCountedWhereTheBoundIs(t *testing.T) {
 	}
 }
 
+// Each bound counts for itself, and seq speaks of the lowest.
+func TestABoundBelowABound(t *testing.T) {
+	w := newWorld(t)
+	w.terms.Uses = 3
+	w.chain = w.grow(w.terms, 4)
+	below := w.bend(w.chain, 3, func(c *ucan.DelegationClaims) {
+		c.Policy = ucan.Policy{{Op: ucan.OpLessOrEqual, Selector: field("seq"), Value: ucan.Int(1)}}
+	})
+	for i, s := range []struct {
+		chain grant.Chain
+		seq   int64
+		head  string
+		spent bool
+	}{
+		{w.chain, 1, "one", false}, {w.chain, 2, "two", false},
+		{below, 1, "three", false}, // the third above, the first below
+		{below, 1, "one", true},    // delivered above before, not below
+		{w.chain, 3, "four", true}, // what was delivered below counts above
+	} {
+		if err := w.use(w.ask(s.chain), s.seq, s.head); (err != nil) != s.spent {
+			t.Errorf("step %d: %v, want spent %v", i, err, s.spent)
+		}
+	}
+}
+
 func TestUsesAfterARestartAndAfterAFailure(t *testing.T) {
 	w := newWorld(t)
 	d := w.admit(w.ask(w.chain))
@@ -329,6 +354,51 @@ func TestClockMark(t *testing.T) {
 	w.gate.LowerMark(w.now)
 	if got := w.gate.Behind(); got != 0 {
 		t.Errorf("still %v behind", got)
+	}
+}
+
+// One wrong answer of a time server does not poison the gate for ever.
+func TestLowerMarkAfterAWrongTime(t *testing.T) {
+	w := newWorld(t)
+	w.now = start.Add(365 * 24 * time.Hour)
+	w.terms.Until = start.Add(2 * 365 * 24 * time.Hour)
+	chain := w.grow(w.terms, 4)
+	chain[1] = must[*ucan.Delegation](t)(grant.AppointNode(w.owner, w.dataset.DID(), w.node.DID(), w.now, w.nonce()))
+	w.admit(w.ask(chain))
+	w.gate.Mark(w.now)
+	w.now = w.now.Add(10 * time.Minute)
+	w.admit(w.ask(chain)) // and the first is swept
+	w.now = start
+	if _, denial := w.ask(w.chain).check(); denial == nil || denial.Code != protocol.Clock || denial.Time != start.Unix() {
+		t.Errorf("a year behind: %v", denial)
+	}
+	w.gate.LowerMark(start)
+	w.admit(w.ask(w.chain))
+}
+
+// Proofs of chains to data sets here are verified once, and strangers' are not
+// kept at all.
+func TestVerifiedProofsAreFewAndOurs(t *testing.T) {
+	w := newWorld(t)
+	w.gate = access.New(access.Options{
+		Self: w.node.DID(), Clock: func() time.Time { return w.now }, Verified: 5,
+		Datasets: func(did crypto.DID) access.Standing { return w.standing[did] },
+	})
+	stranger := w.ask(w.chain)
+	stranger.signer, stranger.peer = w.mallory, w.mallory.DID()
+	stranger.check()
+	if n := w.gate.Verified(); n != 0 {
+		t.Errorf("%d proofs of a stranger are kept", n)
+	}
+	w.admit(w.ask(w.chain))
+	w.admit(w.ask(w.chain))
+	if n := w.gate.Verified(); n != 4 {
+		t.Errorf("%d proofs are kept, want 4", n)
+	}
+	w.admit(w.ask(w.grow(w.terms, 4)))
+	w.admit(w.ask(w.chain))
+	if n := w.gate.Verified(); n != 5 {
+		t.Errorf("%d proofs are kept, want 5", n)
 	}
 }
 

@@ -187,3 +187,66 @@ func TestPurposes(t *testing.T) {
 func selector(name string) ucan.Selector {
 	return ucan.Selector{{Kind: ucan.Field, Name: name}}
 }
+
+// A link passed on ends no later than the one above, and at once goes no
+// further than a chain may.
+func TestPassOn(t *testing.T) {
+	c := newCast(t)
+	chain := c.chain(c.grant(), 3)
+	later := must[*ucan.Delegation](t)(grant.PassOn(c.granteeOwner, chain, c.granteeNode.DID(), start.Add(1000*24*time.Hour), nil, nonce("later")))
+	if *later.Expires != *chain[2].Expires {
+		t.Errorf("it ends at %d, the grant at %d", *later.Expires, *chain[2].Expires)
+	}
+	sooner := must[*ucan.Delegation](t)(grant.PassOn(c.granteeOwner, chain, c.granteeNode.DID(), start.Add(time.Hour), nil, nonce("sooner")))
+	if want := start.Add(time.Hour).Unix(); *sooner.Expires != want {
+		t.Errorf("it ends at %d, want %d", *sooner.Expires, want)
+	}
+	not := ucan.Policy{{Op: ucan.OpNot, Args: []ucan.Statement{{Op: ucan.OpEqual, Selector: selector("from"), Value: ucan.Int(0)}}}}
+	for name, try := range map[string]func() (*ucan.Delegation, error){
+		"by a stranger": func() (*ucan.Delegation, error) {
+			return grant.PassOn(c.mallory, chain, c.granteeNode.DID(), start, nil, nonce("x"))
+		},
+		"in a circle": func() (*ucan.Delegation, error) {
+			return grant.PassOn(c.granteeOwner, chain, c.node.DID(), start, nil, nonce("x"))
+		},
+		"outside the profile": func() (*ucan.Delegation, error) {
+			return grant.PassOn(c.granteeOwner, chain, c.granteeNode.DID(), start, not, nonce("x"))
+		},
+		"before there is a grant": func() (*ucan.Delegation, error) {
+			return grant.PassOn(c.node, chain[:2], c.granteeOwner.DID(), start, nil, nonce("x"))
+		},
+		"a seventh time": func() (*ucan.Delegation, error) {
+			return grant.PassOn(c.workerNode, c.chain(c.grant(), 6), c.mallory.DID(), start, nil, nonce("x"))
+		},
+	} {
+		if _, err := try(); err == nil {
+			t.Errorf("passed on %s", name)
+		}
+	}
+}
+
+func TestAsk(t *testing.T) {
+	c := newCast(t)
+	chain := c.chain(c.grant(), 4)
+	inv, err := grant.Ask(c.granteeNode, chain, c.node.DID(), grant.CommandRead, readArgs().ToMap(), start, nonce("ask"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := func(id cid.Cid) (*ucan.Delegation, bool) {
+		for _, d := range chain {
+			if d.CID().Equals(id) {
+				return d, true
+			}
+		}
+		return nil, false
+	}
+	if err := ucan.CheckChain(inv, known, start); err != nil {
+		t.Error(err)
+	}
+	if life := *inv.Expires - *inv.IssuedAt; life <= 0 || life > int64(grant.MaxInvocationLife/time.Second) {
+		t.Errorf("it lives %d s", life)
+	}
+	if _, err := grant.Ask(c.granteeNode, chain, c.node.DID(), grant.CommandRead, nil, start, nonce("ask")); err == nil {
+		t.Error("asked for without arguments")
+	}
+}

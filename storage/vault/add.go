@@ -3,6 +3,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 type AddOptions struct {
 	DryRun   bool           // write nothing, only say what would happen
 	Replace  bool           // the source may be another than before
+	Keep     int            // versions kept of it from now on; default Options.Keep
 	Progress func(Progress) // called from one goroutine at a time; must be quick
 }
 
@@ -148,7 +150,7 @@ func (v *Vault) birth(ctx context.Context, name, path string) (*dataset, error) 
 // blocks have keys of the new one.
 func (v *Vault) mirror(ctx context.Context, d *dataset, s *scan, opt AddOptions) (AddResult, error) {
 	for {
-		a, err := v.store1(ctx, d, s, opt)
+		a, err := v.sealAll(ctx, d, s, opt)
 		if err != nil {
 			return AddResult{}, err
 		}
@@ -212,7 +214,7 @@ func (v *Vault) publish(ctx context.Context, d *dataset, a *adding, r *AddResult
 	}
 	v.shape.Lock()
 	defer v.shape.Unlock()
-	dropped, done, err := v.commitVersion(ctx, d, SignedHead{head, raw})
+	dropped, done, err := v.commitVersion(ctx, d, SignedHead{head, raw}, cmp.Or(a.opt.Keep, v.opt.Keep))
 	if err != nil || !done {
 		return done, err
 	}
@@ -228,8 +230,8 @@ func (v *Vault) publish(ctx context.Context, d *dataset, a *adding, r *AddResult
 	return true, nil
 }
 
-// commitVersion appends the version, and with it drops those that are too many.
-func (v *Vault) commitVersion(ctx context.Context, d *dataset, h SignedHead) (dropped []SignedHead, done bool, err error) {
+// commitVersion appends the version, and with it drops those beyond keep.
+func (v *Vault) commitVersion(ctx context.Context, d *dataset, h SignedHead, keep int) (dropped []SignedHead, done bool, err error) {
 	v.order.Lock()
 	defer v.order.Unlock()
 	now, err := v.find(d.did)
@@ -237,7 +239,7 @@ func (v *Vault) commitVersion(ctx context.Context, d *dataset, h SignedHead) (dr
 		return nil, false, err
 	}
 	changes := []change{{kind: kindVersion, scope: d.scope(), body: encode(headBody{h.Bytes})}}
-	if over := len(now.versions) + 1 - v.opt.Keep; over > 0 {
+	if over := len(now.versions) + 1 - keep; over > 0 {
 		before := h.Sequence
 		if over < len(now.versions) {
 			before = now.versions[over].Sequence

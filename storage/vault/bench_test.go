@@ -77,6 +77,9 @@ func bareLoop(b *testing.B, path string, s *crypto.Sealer) {
 		if n == 0 {
 			break
 		}
+		if err != nil && err != io.ErrUnexpectedEOF {
+			b.Fatal(err)
+		}
 		if i%64 == 0 {
 			finish(b, out)
 			if out, err = os.Create(filepath.Join(dir, fmt.Sprint(i))); err != nil {

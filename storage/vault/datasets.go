@@ -225,5 +225,5 @@ func (v *Vault) BumpGeneration(ctx context.Context, did crypto.DID) (generation 
 	if err != nil {
 		return 0, fmt.Errorf("raise the generation of %q: %w", d.name, err)
 	}
-	return generation, v.SaveMark()
+	return generation, v.mark()
 }

@@ -19,7 +19,7 @@ const (
 	maxMark    = 4 << 10
 )
 
-// copies reads both copies of the keyring file; a missing one is nil.
+// keyringCopy is one of the two files.
 type keyringCopy struct {
 	name   string
 	raw    []byte
@@ -143,6 +143,15 @@ func (v *Vault) SaveMark() error {
 		if err := disk.WriteFileAtomic(v.opt.FS, v.path(name), sealed, 0o600); err != nil {
 			return fmt.Errorf("save the mark: %w", err)
 		}
+	}
+	return nil
+}
+
+// mark is SaveMark after something that is durable already: a full disk is no
+// reason to call it failed. The mark then lags, which is harmless.
+func (v *Vault) mark() error {
+	if err := v.SaveMark(); err != nil && !disk.IsFull(err) {
+		return err
 	}
 	return nil
 }

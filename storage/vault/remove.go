@@ -13,7 +13,8 @@ import (
 
 // Remove destroys a data set's keys (ours or received) in both copies of the
 // keyring and marks its blocks dead. It cannot be undone. Once it is in the
-// journal it happens, at the next Open if need be.
+// journal it happens, at the next Open if need be. It waits for an Add that is
+// under way.
 func (v *Vault) Remove(ctx context.Context, did crypto.DID) error {
 	v.adding.Lock()
 	defer v.adding.Unlock()
@@ -65,7 +66,7 @@ func (v *Vault) finish(scope crypto.Scope) error {
 	delete(v.state.tags, v.ring.ScopeTag(scope))
 	delete(v.state.pending, scope)
 	v.mu.Unlock()
-	return errors.Join(failed, v.SaveMark())
+	return errors.Join(failed, v.mark())
 }
 
 func (v *Vault) ofScope(scope crypto.Scope) *dataset {

@@ -31,7 +31,6 @@ type adding struct {
 	d        *dataset
 	scan     *scan
 	opt      AddOptions
-	put      putBlock
 	manifest *manifest
 	old      *oldVersion
 
@@ -78,8 +77,8 @@ func (it *item) done() {
 	}
 }
 
-// store1 seals what is new of the source.
-func (v *Vault) store1(ctx context.Context, d *dataset, s *scan, opt AddOptions) (*adding, error) {
+// sealAll makes one pass.
+func (v *Vault) sealAll(ctx context.Context, d *dataset, s *scan, opt AddOptions) (*adding, error) {
 	put := v.put(ctx)
 	if opt.DryRun {
 		put = func(name crypto.BlockName, _ []byte) (bool, error) { return !v.store.Has(name), nil }
@@ -89,7 +88,7 @@ func (v *Vault) store1(ctx context.Context, d *dataset, s *scan, opt AddOptions)
 		return nil, err
 	}
 	workers := v.opt.Workers
-	a := &adding{v: v, d: d, scan: s, opt: opt, put: put, manifest: m,
+	a := &adding{v: v, d: d, scan: s, opt: opt, manifest: m,
 		jobs: make(chan job, workers), items: make(chan *item, 256), buffers: make(chan []byte, 2*workers+2)}
 	for range cap(a.buffers) {
 		a.buffers <- make([]byte, crypto.BlockData)
@@ -294,7 +293,7 @@ func (a *adding) seal(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		ref, err := a.block(&w, j.buf[:j.n], j.old)
+		ref, err := a.block(ctx, &w, j.buf[:j.n], j.old)
 		if err != nil {
 			return err
 		}
@@ -311,7 +310,7 @@ type sealWorker struct{ sealed, plain []byte }
 
 // block stores one block, unless it is the one that was in its place before,
 // in whatever generation that was sealed.
-func (a *adding) block(w *sealWorker, plain []byte, old storage.Ref) (storage.Ref, error) {
+func (a *adding) block(ctx context.Context, w *sealWorker, plain []byte, old storage.Ref) (storage.Ref, error) {
 	if !old.IsZero() && a.v.store.Has(old.Name) {
 		if a.manifest.sealer.Key(plain) == old.Key || (a.d.generation > 0 && a.same(w, plain, old)) {
 			return old, nil
@@ -322,12 +321,20 @@ func (a *adding) block(w *sealWorker, plain []byte, old storage.Ref) (storage.Re
 		return storage.Ref{}, err
 	}
 	w.sealed = sealed
-	ref := storage.Ref{Name: crypto.NameOf(sealed), Key: key}
-	added, err := a.put(ref.Name, sealed)
+	name, added, err := a.keep(ctx, sealed)
 	if added {
 		a.newly.Add(int64(len(plain)))
 	}
-	return ref, err
+	return storage.Ref{Name: name, Key: key}, err
+}
+
+// keep stores a sealed block; in a dry run it only says whether it is new.
+func (a *adding) keep(ctx context.Context, sealed []byte) (name crypto.BlockName, added bool, err error) {
+	if !a.opt.DryRun {
+		return a.v.store.Add(ctx, sealed)
+	}
+	name = crypto.NameOf(sealed)
+	return name, !a.v.store.Has(name), nil
 }
 
 func (a *adding) same(w *sealWorker, plain []byte, old storage.Ref) bool {

@@ -173,7 +173,7 @@ func (v *Vault) start(secret crypto.Secret) (*Report, error) {
 		if err := v.suspend(doubt); err != nil {
 			return nil, err
 		}
-		if err := v.SaveMark(); err != nil {
+		if err := v.mark(); err != nil {
 			return nil, err
 		}
 	}
@@ -214,8 +214,7 @@ func (v *Vault) openParts(mark markFile, doubt *string, r *Report) error {
 // Close ends all and lets another process open the vault. Calls that are
 // under way must have returned.
 func (v *Vault) Close() error {
-	err := v.SaveMark()
-	return errors.Join(err, v.release())
+	return errors.Join(v.mark(), v.release())
 }
 
 // release closes what is open, the lock last.
@@ -264,7 +263,7 @@ func (v *Vault) Confirm(ctx context.Context) error {
 	if _, err := v.commit(ctx, change{kind: kindConfirmed}); err != nil {
 		return fmt.Errorf("confirm the grants: %w", err)
 	}
-	return v.SaveMark()
+	return v.mark()
 }
 
 // suspend records why, and that all that is signed from now on is newer than

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import "github.com/traboule/traboule/crypto"
+
+// CheckSecret tells whether secret opens this vault, as whoever wants to change
+// the passphrase must show. The error is [ErrSecret] if it does not.
+func (v *Vault) CheckSecret(secret crypto.Secret) error {
+	list := v.readKeyrings()
+	for i := range list {
+		if list[i].locked == nil {
+			continue
+		}
+		if _, list[i].why = list[i].locked.Unlock(secret); list[i].why == nil {
+			return nil
+		}
+	}
+	return keyringError(list)
+}
+
+// Entries is how many entries the journal has had so far.
+func (v *Vault) Entries() uint64 {
+	seq, _ := v.log.Head()
+	return seq
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -47,13 +48,13 @@ func (e *MissingError) Is(target error) bool { return target == ErrMissing }
 // names, once its hash was found to be its name. Reading, hashing and sink
 // overlap. The ciphertext is valid until sink returns.
 //
-// To walk a tree, fetch one level after the other: the names in it are known
-// once the pages above were opened.
+// names is drawn from in another goroutine, ahead of sink, and must not wait
+// for it: to walk a tree, fetch one level after the other.
 //
 // After a [MissingError] all other blocks went to sink and the session goes
 // on. After any other error (ErrLied, what sink returned, a *protocol.Refusal,
 // a cut) the stream is dropped; what sink took needs never be asked for again.
-func (c *Session) Fetch(ctx context.Context, names []crypto.BlockName, sink func(name crypto.BlockName, ciphertext []byte) error) error {
+func (c *Session) Fetch(ctx context.Context, names iter.Seq[crypto.BlockName], sink func(name crypto.BlockName, ciphertext []byte) error) error {
 	if c.over != nil {
 		return fmt.Errorf("fetch from %s: %w", c.stream.Peer(), c.over)
 	}
@@ -82,7 +83,7 @@ func (c *Session) Fetch(ctx context.Context, names []crypto.BlockName, sink func
 type fetch struct {
 	session *Session
 	watch   *protocol.Watch
-	names   []crypto.BlockName
+	names   iter.Seq[crypto.BlockName]
 
 	flying atomic.Int64 // names asked for that did not come yet
 	mean   atomic.Int64 // bytes of a block, smoothed; 0 is unknown
@@ -138,7 +139,7 @@ func (f *fetch) ask() error {
 		return f.session.write(f.watch, frame)
 	}
 	room := firstWindow
-	for _, name := range f.names {
+	for name := range f.names {
 		if f.watch.Context().Err() != nil {
 			return context.Cause(f.watch.Context())
 		}

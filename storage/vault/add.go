@@ -16,7 +16,7 @@ import (
 type AddOptions struct {
 	DryRun   bool           // write nothing, only say what would happen
 	Replace  bool           // the source may be another than before
-	Keep     int            // versions kept of it from now on; default Options.Keep
+	Keep     int            // versions kept of this data set, from now on; 0 leaves it
 	Progress func(Progress) // called from one goroutine at a time; must be quick
 }
 
@@ -101,27 +101,28 @@ func (s *scan) forecast(name, path string) AddResult {
 		Dataset: Dataset{Name: name, Kind: "files", Source: path}}
 }
 
-// settle makes the data set, or changes its source.
+// settle makes the data set, or changes its source and settings.
 func (v *Vault) settle(ctx context.Context, d *dataset, name, path string, opt AddOptions) (*dataset, error) {
 	if d == nil {
-		return v.birth(ctx, name, path)
+		return v.birth(ctx, name, path, opt.Keep)
 	}
-	if d.source == path || opt.DryRun {
+	keep := cmp.Or(max(opt.Keep, 0), d.keep)
+	if (d.source == path && d.keep == keep) || opt.DryRun {
 		return d, nil
 	}
-	d.source = path
+	d.source, d.keep = path, keep
 	_, err := v.commit(ctx, d.change())
 	return d, err
 }
 
 // birth makes a data set with its keys. They are durable before the journal
 // speaks of them.
-func (v *Vault) birth(ctx context.Context, name, path string) (*dataset, error) {
+func (v *Vault) birth(ctx context.Context, name, path string, keep int) (*dataset, error) {
 	did, birth, err := v.ring.NewDataset(v.opt.Rand)
 	if err != nil {
 		return nil, err
 	}
-	d := &dataset{did: did, name: name, kind: "files", source: path, created: v.opt.Now().Unix()}
+	d := &dataset{did: did, name: name, kind: "files", source: path, created: v.opt.Now().Unix(), keep: max(keep, 0)}
 	changes := []change{d.change()}
 	if v.opt.Birth != nil {
 		facts, err := v.opt.Birth(birth)
@@ -159,7 +160,7 @@ func (v *Vault) mirror(ctx context.Context, d *dataset, s *scan, opt AddOptions)
 		r.New = len(d.versions) == 0
 		if r.Unchanged = a.unchanged(); r.Unchanged || opt.DryRun {
 			latest, _ := d.latest()
-			r.Dataset, r.Head = d.public(), latest.Head
+			r.Dataset, r.Head = v.describe(d), latest.Head
 			if opt.DryRun {
 				return r, nil
 			}
@@ -214,7 +215,7 @@ func (v *Vault) publish(ctx context.Context, d *dataset, a *adding, r *AddResult
 	}
 	v.shape.Lock()
 	defer v.shape.Unlock()
-	dropped, done, err := v.commitVersion(ctx, d, SignedHead{head, raw}, cmp.Or(a.opt.Keep, v.opt.Keep))
+	dropped, done, err := v.commitVersion(ctx, d, SignedHead{head, raw}, cmp.Or(d.keep, v.opt.Keep))
 	if err != nil || !done {
 		return done, err
 	}
@@ -223,7 +224,7 @@ func (v *Vault) publish(ctx context.Context, d *dataset, a *adding, r *AddResult
 		return true, err
 	}
 	v.note(a)
-	r.Dataset, r.Head, r.Dropped = now.public(), head, len(d.versions)+1-len(now.versions)
+	r.Dataset, r.Head, r.Dropped = v.describe(now), head, len(d.versions)+1-len(now.versions)
 	if len(dropped) > 0 {
 		return true, v.bury(dropped, now.heads())
 	}

@@ -46,6 +46,8 @@ type Dataset struct {
 	From       crypto.DID // the owner who gave it; "" when it is ours
 	Created    time.Time
 	Generation uint64
+	Keep       int            // how many versions are kept; 0 when received
+	Missing    bool           // the latest version's list of files is not in this vault
 	Versions   []storage.Head // oldest first; may be empty. Received: one for each view
 }
 
@@ -63,12 +65,26 @@ func (v *Vault) Datasets() []Dataset {
 	defer v.mu.RUnlock()
 	var list []Dataset
 	for _, d := range v.state.sets {
-		list = append(list, d.public())
+		list = append(list, v.describe(d))
 	}
 	slices.SortFunc(list, func(a, b Dataset) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.DID, b.DID))
 	})
 	return list
+}
+
+func (v *Vault) describe(d *dataset) Dataset {
+	p := Dataset{DID: d.did, Name: d.name, Kind: d.kind, Source: d.source, From: d.from,
+		Created: time.Unix(d.created, 0), Generation: d.generation}
+	if d.from == "" {
+		p.Keep = cmp.Or(d.keep, v.opt.Keep)
+	}
+	for _, h := range d.versions {
+		p.Versions = append(p.Versions, h.Head)
+	}
+	latest, ok := d.latest()
+	p.Missing = ok && !v.store.Has(latest.Root.Name)
+	return p
 }
 
 // Lookup finds a data set by its name, its DID, or four or more characters
@@ -188,7 +204,7 @@ func (v *Vault) Rename(ctx context.Context, did crypto.DID, name string) error {
 // change is the journal's entry of a data set of ours as it stands.
 func (d *dataset) change() change {
 	return change{kind: kindDataset, scope: crypto.DatasetScope(d.did), body: encode(datasetBody{
-		DID: string(d.did), Name: d.name, Kind: d.kind, Source: []byte(d.source), Created: d.created})}
+		DID: string(d.did), Name: d.name, Kind: d.kind, Source: []byte(d.source), Created: d.created, Keep: d.keep})}
 }
 
 // Walk gives fn the entries of a version (0 for the latest; a sequence number)

@@ -95,14 +95,14 @@ func (n names) has(name crypto.BlockName) bool { _, ok := n[name]; return ok }
 func (v *Vault) bury(dead, live []SignedHead) error {
 	keep := names{}
 	for _, h := range live {
-		if err := v.reach(h.Head, nil, keep); err != nil {
+		if err := v.reach(context.Background(), h.Head, nil, keep); err != nil {
 			return nil
 		}
 	}
 	gone := names{}
 	for _, h := range dead {
 		// A missing page hides some blocks, which stay as waste.
-		if err := v.reach(h.Head, keep, gone); err != nil {
+		if err := v.reach(context.Background(), h.Head, keep, gone); err != nil {
 			continue
 		}
 	}
@@ -115,7 +115,7 @@ func (v *Vault) bury(dead, live []SignedHead) error {
 }
 
 // reach adds to found the pages and blocks below a head that are not in skip.
-func (v *Vault) reach(h storage.Head, skip, found names) error {
+func (v *Vault) reach(ctx context.Context, h storage.Head, skip, found names) error {
 	enter := func(name crypto.BlockName) bool {
 		if skip.has(name) || found.has(name) {
 			return false
@@ -126,7 +126,7 @@ func (v *Vault) reach(h storage.Head, skip, found names) error {
 	if !h.Description.IsZero() {
 		enter(h.Description.Name)
 	}
-	return storage.WalkPages(context.Background(), h, v.store.Get, enter, func(e storage.Entry) error {
+	return storage.WalkPages(ctx, h, v.store.Get, enter, func(e storage.Entry) error {
 		for _, r := range e.Blocks {
 			enter(r.Name)
 		}

@@ -119,6 +119,20 @@ func TestViews(t *testing.T) {
 	if err != nil || !bytes.Equal(again.Bytes, h.Bytes) {
 		t.Errorf("the same view is another head: %v", err)
 	}
+	set, err := v.ViewBlocks(bg, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, refs := range all {
+		for _, r := range refs {
+			if _, in := set[r.Name]; in != want[name] {
+				t.Errorf("the blocks of %q are in the view's set: %v", name, in)
+			}
+		}
+	}
+	if n := uint64(len(set)); n != h.Counts.Files+2 {
+		t.Errorf("%d blocks in the view's set, want %d files, a page and a description", n, h.Counts.Files)
+	}
 	v, _ = reopen(t, v)
 	again, err = v.ViewHead(bg, did, View{Paths: []string{"docs/", "e\u0301te/", "top"}})
 	if err != nil || !bytes.Equal(again.Bytes, h.Bytes) {
@@ -445,6 +459,9 @@ func TestKit(t *testing.T) {
 	w.Facts(func(r Recorded) error { n++; return nil }, 105)
 	if n != 1 {
 		t.Errorf("%d facts", n)
+	}
+	if d, _ := w.Lookup("x"); !d.Missing {
+		t.Error("content out of nowhere")
 	}
 	if err := w.Export(bg, r.Dataset.DID, t.TempDir(), ExportOptions{}); !errors.Is(err, ErrMissing) {
 		t.Errorf("content out of nowhere: %v", err)

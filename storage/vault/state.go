@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/crypto/canonical"
@@ -39,6 +38,7 @@ type (
 		Kind    string `cbor:"kind"`
 		Source  []byte `cbor:"source"`
 		Created int64  `cbor:"created"`
+		Keep    int    `cbor:"keep"` // versions; 0 for the vault's default
 	}
 	headBody struct {
 		Head []byte `cbor:"head"`
@@ -83,6 +83,7 @@ type dataset struct {
 	source     string
 	from       crypto.DID
 	created    int64
+	keep       int // versions; 0 for the vault's default
 	generation uint64
 	last       uint32       // the last version's number within its incarnation
 	versions   []SignedHead // ours: oldest first; received: one for each view
@@ -257,7 +258,7 @@ func (s *state) applyDataset(c change) error {
 		d = &dataset{did: crypto.DID(b.DID)}
 		s.sets[d.did] = d
 	}
-	d.name, d.kind, d.source, d.created = b.Name, b.Kind, string(b.Source), b.Created
+	d.name, d.kind, d.source, d.created, d.keep = b.Name, b.Kind, string(b.Source), b.Created, b.Keep
 	delete(s.pending, c.scope)
 	return nil
 }
@@ -360,15 +361,6 @@ func (d *dataset) scope() crypto.Scope {
 		return crypto.ReceivedScope(d.did)
 	}
 	return crypto.DatasetScope(d.did)
-}
-
-func (d *dataset) public() Dataset {
-	p := Dataset{DID: d.did, Name: d.name, Kind: d.kind, Source: d.source, From: d.from,
-		Created: time.Unix(d.created, 0), Generation: d.generation}
-	for _, v := range d.versions {
-		p.Versions = append(p.Versions, v.Head)
-	}
-	return p
 }
 
 // latest is the newest version; of received views the fullest of the newest.

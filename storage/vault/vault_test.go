@@ -403,7 +403,28 @@ func TestKeyringCopies(t *testing.T) {
 	for _, name := range []string{keyringA, keyringB} {
 		damage["flipped"](v.path(name))
 	}
-	if _, _, err := Open(v.dir, crypto.Passphrase([]byte(passphrase)), testOptions()); !errors.Is(err, ErrKeyring) && !errors.Is(err, ErrSecret) {
+	if _, _, err := Open(v.dir, crypto.Passphrase([]byte(passphrase)), testOptions()); !errors.Is(err, ErrKeyring) {
 		t.Errorf("both damaged: %v", err)
+	}
+}
+
+func TestKeepIsASettingOfTheDataset(t *testing.T) {
+	v := newVault(t, testOptions())
+	src := t.TempDir()
+	for i := range 6 {
+		write(t, src, "a", fmt.Sprint("version ", i))
+		opt := AddOptions{}
+		if i == 0 {
+			opt.Keep = 2
+		}
+		r, err := v.Add(bg, "x", src, opt)
+		if err != nil || r.Dataset.Keep != 2 || len(r.Dataset.Versions) != min(i+1, 2) {
+			t.Fatalf("version %d: %+v, %v", i, r.Dataset, err)
+		}
+		v, _ = reopen(t, v)
+	}
+	r, err := v.Add(bg, "x", src, AddOptions{Keep: 3})
+	if err != nil || !r.Unchanged || r.Dataset.Keep != 3 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }

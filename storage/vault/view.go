@@ -9,6 +9,7 @@ import (
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/blocks"
 )
 
 // ErrNoView is returned for a [View] that says nothing.
@@ -123,6 +124,20 @@ func (v *Vault) signView(ctx context.Context, d *dataset, head storage.Head) (h 
 	}
 	_, err = v.commit(ctx, change{kind: kindView, scope: d.scope(), body: encode(headBody{raw})})
 	return SignedHead{head, raw}, false, err
+}
+
+// ViewBlocks is the set of all blocks that a head names: pages, description and
+// data. The node gives out these and no others under a grant of that view.
+func (v *Vault) ViewBlocks(ctx context.Context, h SignedHead) (map[crypto.BlockName]struct{}, error) {
+	set := names{}
+	err := v.reach(ctx, h.Head, nil, set)
+	if errors.Is(err, blocks.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", ErrMissing, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the blocks of a view of %s: %w", h.Dataset.Short(), err)
+	}
+	return set, nil
 }
 
 // putBlock stores a block and tells whether it is new.

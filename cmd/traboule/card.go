@@ -32,6 +32,6 @@ func (a *app) cardCommand() *cobra.Command {
 func (a *app) showCard(r node.CardResult) {
 	a.tell("card.link")
 	fmt.Fprintln(a.out, r.Link)
-	a.tell("card.fingerprint", "fingerprint", r.Fingerprint)
+	a.tell("card.fingerprint")
 	a.tell("card.expires", "expires", r.Expires.Format(time.RFC3339))
 }

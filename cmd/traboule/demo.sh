@@ -4,6 +4,7 @@
 #
 #   demo.sh TRABOULE [FILE]     FILE: a file or folder of yours instead of the sample
 set -euo pipefail
+exec 2>&1 # what is typed and what is answered, in one stream
 
 traboule=$(realpath "$1")
 source=${2:-}
@@ -124,7 +125,7 @@ sed 's/^/  camille: /' "$work/fetch.out"
 [ "$got" = 7 ] || [ "$got" = 130 ] || fail "the fetch ended with $got, expected 7 (refused)"
 
 say '7. And after: refused, to Camille with the reason.'
-refused 7 camille fetch film
+refused 7 camille fetch "$grant"
 
 say '8. Both can say what happened.'
 as alice log

@@ -160,7 +160,7 @@ func TestMoments(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	spans := map[time.Duration]string{30 * 24 * time.Hour: "30\u00a0jours", time.Hour: "1\u00a0heure", 90 * time.Second: "1\u00a0minute", 1500 * time.Millisecond: "1\u00a0s", 0: "0\u00a0s"}
+	spans := map[time.Duration]string{30 * 24 * time.Hour: "30\u00a0jours", time.Hour: "1\u00a0heure", 90 * time.Second: "1\u00a0minute", 1500 * time.Millisecond: "1,5\u00a0s", 12 * time.Second: "12\u00a0s", 0: "0,0\u00a0s"}
 	for d, want := range spans {
 		if got := French.Span(d); got != want {
 			t.Errorf("Span(%v) = %q, want %q", d, got, want)

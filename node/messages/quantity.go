@@ -15,10 +15,8 @@ const noBreak = "\u00a0"
 // three digits: "12.4 MB" in English, "12,4 Mo" in French.
 func (l Lang) Size(bytes uint64) string {
 	units := []string{"B", "kB", "MB", "GB", "TB", "PB", "EB"}
-	point := "."
 	if l == French {
 		units = []string{"o", "ko", "Mo", "Go", "To", "Po", "Eo"}
-		point = ","
 	}
 	unit, value := 0, float64(bytes)
 	for value >= 999.5 && unit < len(units)-1 {
@@ -32,7 +30,15 @@ func (l Lang) Size(bytes uint64) string {
 		decimals = 1
 	}
 	digits := strconv.FormatFloat(value, 'f', decimals, 64)
-	return strings.Replace(digits, ".", point, 1) + noBreak + units[unit]
+	return strings.Replace(digits, ".", l.point(), 1) + noBreak + units[unit]
+}
+
+// point is the decimal sign.
+func (l Lang) point() string {
+	if l == French {
+		return ","
+	}
+	return "."
 }
 
 // Number writes a count with its thousands apart: "1,234,567" in English,
@@ -77,8 +83,8 @@ func (l Lang) Time(t time.Time) string {
 	return l.Date(t) + ", " + t.Format("15:04")
 }
 
-// Span writes how long something lasts or lasted, in its largest whole unit:
-// "30 days", "30 jours", "12 s".
+// Span writes how long something lasts or lasted, in its largest whole unit,
+// and to a tenth below ten seconds: "30 days", "30 jours", "12 s", "0.4 s".
 func (l Lang) Span(d time.Duration) string {
 	type unit struct {
 		length            time.Duration
@@ -102,6 +108,9 @@ func (l Lang) Span(d time.Duration) string {
 			return "1" + noBreak + words[0]
 		}
 		return strconv.FormatInt(n, 10) + noBreak + words[1]
+	}
+	if d < 10*time.Second {
+		return strings.Replace(strconv.FormatFloat(d.Seconds(), 'f', 1, 64), ".", l.point(), 1) + noBreak + "s"
 	}
 	return strconv.FormatInt(int64(d/time.Second), 10) + noBreak + "s"
 }

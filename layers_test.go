@@ -32,9 +32,11 @@ var layers = map[string][]string{
 	"protocol":          {"crypto", "crypto/canonical"},
 	"protocol/ucan":     {"crypto", "crypto/canonical"},
 	"protocol/grant":    {"protocol/ucan", "crypto", "crypto/canonical"},
-	"protocol/transfer": {"protocol", "protocol/grant", "protocol/ucan", "crypto", "crypto/canonical"},
-	"protocol/offer":    {"protocol", "protocol/grant", "protocol/ucan", "crypto", "crypto/canonical"},
-	"protocol/contact":  {"protocol", "crypto", "crypto/canonical"},
+	"protocol/envelope": {"crypto", "crypto/canonical"},
+	"protocol/pipe":     {"protocol", "crypto"}, // streams in memory, for tests
+	"protocol/transfer": {"protocol", "protocol/pipe", "protocol/grant", "protocol/ucan", "crypto", "crypto/canonical"},
+	"protocol/offer":    {"protocol", "protocol/pipe", "protocol/grant", "protocol/ucan", "crypto", "crypto/canonical"},
+	"protocol/contact":  {"protocol", "protocol/pipe", "crypto", "crypto/canonical"},
 
 	// What one node keeps.
 	"storage":               {"crypto", "crypto/canonical"},

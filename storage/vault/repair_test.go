@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/traboule/traboule/crypto"
+)
+
+// The index is disposable, with and without a repair.
+func TestIndexIsDisposable(t *testing.T) {
+	v := newVault(t, testOptions())
+	src := t.TempDir()
+	write(t, src, "a", "content")
+	did := mustAdd(t, v, "x", src).Dataset.DID
+	secret := crypto.Passphrase([]byte(passphrase))
+	if _, err := Repair(bg, v.dir, secret, testOptions()); !errors.Is(err, ErrVaultBusy) {
+		t.Errorf("repaired while it is open: %v", err)
+	}
+	for _, repair := range []bool{false, true} {
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(v.path(indexDir)); err != nil {
+			t.Fatal(err)
+		}
+		if repair {
+			if bad, err := Repair(bg, v.dir, secret, testOptions()); err != nil || len(bad) != 0 {
+				t.Errorf("%+v, %v", bad, err)
+			}
+		}
+		var r *Report
+		if v, r = mustOpen(t, v.dir, testOptions()); r.Suspended != "" || len(r.Healed) != 0 {
+			t.Errorf("%+v", r)
+		}
+		if r := mustAdd(t, v, "x", src); !r.Unchanged || r.NewBytes != 0 {
+			t.Errorf("%+v", r)
+		}
+		if d := cmp.Diff(tree(t, src), export(t, v, did, ExportOptions{})); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+// A journal damaged in its middle is refused; the repair says what is lost,
+// keeps what it cut off, suspends, and starts a new incarnation.
+func TestRepairCutsTheJournal(t *testing.T) {
+	v := newVault(t, testOptions())
+	src := t.TempDir()
+	write(t, src, "a", "content")
+	did := mustAdd(t, v, "x", src).Dataset.DID
+	for i := range 20 {
+		if _, err := v.Record(bg, Fact{Kind: 100, Public: fmt.Append(nil, i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	segments, err := filepath.Glob(v.path(logDir + "/*.log"))
+	if err != nil || len(segments) == 0 {
+		t.Fatal(segments, err)
+	}
+	b, err := os.ReadFile(segments[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-800] ^= 16
+	if err := os.WriteFile(segments[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	secret := crypto.Passphrase([]byte(passphrase))
+	if _, _, err := Open(v.dir, secret, testOptions()); err == nil {
+		t.Fatal("a damaged journal was opened")
+	}
+	bad, err := Repair(bg, v.dir, secret, testOptions())
+	if err != nil || len(bad) == 0 || !strings.Contains(bad[0].Lost, "bytes") {
+		t.Fatalf("%+v, %v", bad, err)
+	}
+	v, r := mustOpen(t, v.dir, testOptions())
+	if r.Suspended == "" || v.Incarnation() != 2 {
+		t.Errorf("%+v, incarnation %d", r, v.Incarnation())
+	}
+	kept, _ := filepath.Glob(v.path("journal.damaged-*/*.log"))
+	if len(kept) != len(segments) {
+		t.Errorf("kept %q", kept)
+	}
+	facts := 0
+	if err := v.Facts(func(Recorded) error { facts++; return nil }); err != nil || facts == 0 || facts >= 20 {
+		t.Errorf("%d facts, %v", facts, err)
+	}
+	if d := cmp.Diff(tree(t, src), export(t, v, did, ExportOptions{})); d != "" {
+		t.Error(d)
+	}
+	if bad, err := v.Check(bg, nil); err != nil || len(bad) != 0 {
+		t.Errorf("%+v, %v", bad, err)
+	}
+}

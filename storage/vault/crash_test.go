@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		child(dir)
 		return
 	}
-	flag.Set("rapid.checks", "12") // each takes most of a second; -rapid.checks asks for more
+	flag.Set("rapid.checks", "8") // each takes most of a second; -rapid.checks asks for more
 	os.Exit(m.Run())
 }
 

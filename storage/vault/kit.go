@@ -54,7 +54,7 @@ func (v *Vault) SaveKit(w io.Writer) error {
 // kitEntry leaves out what is erased, and what a restored vault says anew.
 func (v *Vault) kitEntry(e journal.Entry) (kitEntry, bool) {
 	switch e.Kind {
-	case kindErased, kindRemoved, kindIncarnation, kindSuspended, kindConfirmed:
+	case kindErased, kindRemoved, kindIncarnation, kindSuspended, kindConfirmed, kindLost:
 		return kitEntry{}, false
 	}
 	var r Recorded
@@ -93,7 +93,7 @@ func restore(kit io.Reader, words, dir string, passphrase []byte, opt Options) (
 	}
 	first := []change{{kind: kindIncarnation, public: encode(incarnationBody{state.Incarnation + 1})}}
 	for _, e := range state.Entries {
-		first = append(first, change{e.Kind, crypto.Scope(e.Scope), e.Public, e.Body, e.Time})
+		first = append(first, change{e.Kind, crypto.Scope(e.Scope), e.Public, e.Body, e.Time, noTag})
 	}
 	first = append(first, change{kind: kindSuspended, scope: crypto.NodeScope,
 		body: encode(suspendedBody{"the vault was restored from a recovery kit"})})

@@ -104,3 +104,49 @@ func TestRepairCutsTheJournal(t *testing.T) {
 		t.Errorf("%+v, %v", bad, err)
 	}
 }
+
+// An old keyring beside a newer journal: said once, confirmed once, and
+// nothing is destroyed should the newer keyring come back.
+func TestOldKeyring(t *testing.T) {
+	v := newVault(t, testOptions())
+	src, old, newer := t.TempDir(), map[string][]byte{}, map[string][]byte{}
+	read := func(into map[string][]byte) {
+		for _, name := range []string{keyringA, keyringB} {
+			b, err := os.ReadFile(v.path(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			into[name] = b
+		}
+	}
+	put := func(from map[string][]byte) {
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for name, b := range from {
+			if err := os.WriteFile(v.path(name), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	read(old)
+	write(t, src, "a", "content")
+	did := mustAdd(t, v, "x", src).Dataset.DID
+	read(newer)
+	put(old)
+	v, r := mustOpen(t, v.dir, testOptions())
+	if r.Suspended == "" || len(v.Datasets()) != 0 {
+		t.Fatalf("%+v", r)
+	}
+	if err := v.Confirm(bg); err != nil {
+		t.Fatal(err)
+	}
+	if v, r = reopen(t, v); r.Suspended != "" || v.Incarnation() != 2 {
+		t.Errorf("%+v, incarnation %d", r, v.Incarnation())
+	}
+	put(newer)
+	v, _ = mustOpen(t, v.dir, testOptions())
+	if d := cmp.Diff(tree(t, src), export(t, v, did, ExportOptions{})); d != "" {
+		t.Error(d)
+	}
+}

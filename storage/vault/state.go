@@ -28,6 +28,7 @@ const (
 	kindView        = 9  // a head of a view was signed
 	kindDropped     = 10 // old versions are no longer kept
 	kindRemoved     = 11 // as kindErased; the data set's blocks die too
+	kindLost        = 12 // no key of ours opens this scope, and the grants were suspended for it
 )
 
 // Bodies of the kinds above.
@@ -104,7 +105,8 @@ type change struct {
 	scope  crypto.Scope // "" for none
 	public []byte
 	body   []byte
-	time   int64 // Unix seconds; 0 for now
+	time   int64    // Unix seconds; 0 for now
+	tag    [16]byte // of a scope that we cannot name
 }
 
 // bodyAAD binds a body to its kind and scope, not to its place.
@@ -147,6 +149,7 @@ func (v *Vault) seal(c change, now int64) (e journal.Entry, err error) {
 		e.Time = c.time
 	}
 	if c.scope == "" {
+		e.Tag = c.tag
 		return e, nil
 	}
 	e.Tag = v.ring.ScopeTag(c.scope)
@@ -188,7 +191,7 @@ func (v *Vault) reopen(e journal.Entry) (change, error) {
 	v.mu.RLock()
 	scope, known := v.state.tags[e.Tag]
 	v.mu.RUnlock()
-	if !known && (e.Kind == kindErased || e.Kind == kindRemoved) {
+	if !known && (e.Kind == kindErased || e.Kind == kindRemoved || e.Kind == kindLost) {
 		delete(v.state.unknown, e.Tag)
 	}
 	if !known {
@@ -241,6 +244,8 @@ func (s *state) apply(c change) error {
 		return err
 	case kindConfirmed:
 		s.suspended = ""
+		return nil
+	case kindLost: // and here again, if we can read it
 		return nil
 	case kindDropped:
 		return s.applyDropped(c)

@@ -269,10 +269,14 @@ func (v *Vault) Confirm(ctx context.Context) error {
 // suspend records why, and that all that is signed from now on is newer than
 // anything signed before, in whatever copy of the vault.
 func (v *Vault) suspend(why string) error {
-	_, err := v.commit(context.Background(),
-		change{kind: kindIncarnation, public: encode(incarnationBody{v.Incarnation() + 1})},
-		change{kind: kindSuspended, scope: crypto.NodeScope, body: encode(suspendedBody{why})})
-	if err != nil {
+	changes := []change{
+		{kind: kindIncarnation, public: encode(incarnationBody{v.Incarnation() + 1})},
+		{kind: kindSuspended, scope: crypto.NodeScope, body: encode(suspendedBody{why})},
+	}
+	for tag := range v.state.unknown { // said once
+		changes = append(changes, change{kind: kindLost, tag: tag})
+	}
+	if _, err := v.commit(context.Background(), changes...); err != nil {
 		return fmt.Errorf("suspend the grants (%s): %w", why, err)
 	}
 	return nil

@@ -43,14 +43,20 @@ func (a *app) open(ctx context.Context) (door, error) {
 
 // openHere opens the vault in this process.
 func (a *app) openHere(ctx context.Context, home string, listen []string) (*node.Node, error) {
-	if entries, err := os.ReadDir(home); errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
-		return nil, problem.New(problem.NoVault, "no-vault", "home", home)
-	}
-	secret, err := a.unlock(home)
+	secret, err := a.unlockAt(home)
 	if err != nil {
 		return nil, err
 	}
-	return node.OpenHome(ctx, node.Options{Home: home, Secret: secret, Listen: listen, Now: a.now})
+	return node.OpenHome(ctx, node.Options{Home: home, Secret: secret, Listen: listen, Now: a.now, Version: versionName()})
+}
+
+// unlockAt finds what opens the vault in a folder, if there is one: nobody is
+// asked for the passphrase of a vault that is not there.
+func (a *app) unlockAt(home string) (node.Secret, error) {
+	if entries, err := os.ReadDir(home); errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return node.Secret{}, problem.New(problem.NoVault, "no-vault", "home", home)
+	}
+	return a.unlock(home)
 }
 
 // unlock finds what opens the vault: the passphrase where a flag says, else

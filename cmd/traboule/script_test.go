@@ -3,8 +3,12 @@
 package main
 
 import (
+	"bufio"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,7 +31,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TZ", "UTC")
 			return os.WriteFile(filepath.Join(env.WorkDir, "secret"), []byte("a passphrase for tests\n"), 0o600)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exitsWith},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exitsWith, "node": startNode, "var": setVar},
 	})
 }
 
@@ -42,4 +46,42 @@ func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
 	if got := exitOf(err); got != want {
 		ts.Fatalf("%v: exit code %s, want %s", args[1:], got, want)
 	}
+}
+
+// startNode puts the node of a home folder on the network, waits until it
+// says that it is, and stops it at the end of the page: "node alice".
+func startNode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: node HOME")
+	}
+	bin, _, _ := strings.Cut(ts.Getenv("PATH"), string(filepath.ListSeparator))
+	cmd := exec.Command(filepath.Join(bin, "traboule"), "run", "--home", ts.MkAbs(args[0]), "--passphrase-file", ts.MkAbs("secret"),
+		"--listen", "/ip4/127.0.0.1/tcp/0", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1")
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "PATH="+ts.Getenv("PATH"))
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil {
+			ts.Logf("the node of %s: %v", args[0], err)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || !strings.Contains(line, "on the network") {
+		ts.Fatalf("the node of %s does not start: %q, %v", args[0], line, err)
+	}
+}
+
+// setVar sets a variable to what a pattern finds in a file or in stdout:
+// "var GRANT stdout 'called (g-[a-z0-9]+)'".
+func setVar(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: var NAME FILE PATTERN")
+	}
+	found := regexp.MustCompile(args[2]).FindStringSubmatch(ts.ReadFile(args[1]))
+	if len(found) != 2 {
+		ts.Fatalf("%s: nothing fits %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], found[1])
 }

@@ -43,6 +43,7 @@ type AddResult struct {
 	Removed   int
 	Skipped   []Skip
 	Dropped   int   // old versions that are no longer kept
+	Read      int   // files whose content had to be read
 	NewBytes  int64 // plaintext bytes that were not stored before
 }
 

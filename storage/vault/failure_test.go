@@ -70,7 +70,7 @@ func TestEveryFailureOfTheDisk(t *testing.T) {
 	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
 		n, runs := 0, 0
 		disktest.EachFailure(cause, func() disk.FS { return disk.OS }, func(_ int, fsys *disktest.Faulty) {
-			if n++; n > 10 && n%6 != 0 { // the later ones repeat the earlier: a sample
+			if n++; n > 10 && n%12 != 0 { // the later ones repeat the earlier: a sample
 				fsysHit(fsys)
 				return
 			}

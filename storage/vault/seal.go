@@ -183,6 +183,7 @@ func (a *adding) one(ctx context.Context, f found, before *storage.Entry) (*item
 const readings = 3
 
 func (a *adding) file(ctx context.Context, f found, before *storage.Entry) (*item, error) {
+	a.result.Read++
 	for range readings {
 		it, err := a.once(ctx, f, before)
 		if errors.Is(err, ErrChanging) {

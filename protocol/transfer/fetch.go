@@ -4,9 +4,7 @@ package transfer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -75,7 +73,8 @@ func (c *Session) Fetch(ctx context.Context, names iter.Seq[crypto.BlockName], s
 }
 
 // fetch is one call of Fetch: four stages, each of which ends when the one
-// before it closed its channel or when the watch dropped the stream.
+// before it closed its channel or when the watch dropped the stream. An error
+// of one travels to the sink, behind the blocks that were good.
 //
 //	ask ─ expect ─► read ─ come ─► hash ─ good ─► sink
 //	 ▲               │               ◄── free ──────┘
@@ -90,6 +89,7 @@ type fetch struct {
 	room   chan struct{}
 
 	expect  chan crypto.BlockName
+	unasked error // why asking ended early; written before expect is closed
 	come    chan arrival
 	good    chan arrival
 	free    chan []byte // buffers to use again
@@ -101,24 +101,18 @@ type arrival struct {
 	name crypto.BlockName
 	body []byte
 	data []byte
+	err  error // instead of a block: why none comes any more
 }
 
 func (f *fetch) run(sink func(crypto.BlockName, []byte) error) error {
-	var wg sync.WaitGroup
-	stage := func(do func() error) {
-		wg.Go(func() {
-			if err := do(); err != nil {
-				f.watch.Drop(err)
-			}
-		})
-	}
-	stage(f.ask)
-	stage(f.read)
-	stage(f.hash)
+	var stages sync.WaitGroup
+	stages.Go(f.ask)
+	stages.Go(f.read)
+	stages.Go(f.hash)
 	if err := f.sink(sink); err != nil {
-		f.watch.Drop(err)
+		f.watch.Drop(err) // the stages before it stop
 	}
-	wg.Wait()
+	stages.Wait()
 	if f.watch.Context().Err() != nil {
 		return context.Cause(f.watch.Context())
 	}
@@ -126,8 +120,12 @@ func (f *fetch) run(sink func(crypto.BlockName, []byte) error) error {
 }
 
 // ask sends wants, as many at a time as there is room for.
-func (f *fetch) ask() error {
+func (f *fetch) ask() {
 	defer close(f.expect)
+	f.unasked = f.askAll()
+}
+
+func (f *fetch) askAll() error {
 	var frame []byte
 	names := make([]crypto.BlockName, 0, MaxWant)
 	send := func() error {
@@ -185,30 +183,33 @@ func (f *fetch) window() int {
 	return min(max(f.session.opt.Ahead/mean, minWindow), maxWindow)
 }
 
-// read takes what comes, in the order in which it was asked for.
-func (f *fetch) read() error {
+// read takes what comes, in the order in which it was asked for. Its error
+// goes the way of the blocks, so that those which came before it are kept.
+func (f *fetch) read() {
 	defer close(f.come)
 	for name := range f.expect {
-		var buf []byte
-		select {
-		case buf = <-f.free:
-		default:
-		}
-		kind, body, err := f.session.read(f.watch, maxServer, buf)
-		switch {
-		case err == io.EOF:
-			return io.ErrUnexpectedEOF
-		case errors.Is(err, protocol.ErrBadFrame) || errors.Is(err, protocol.ErrFrameTooLarge):
-			return fmt.Errorf("%w: at block %s: %w", ErrLied, name, err)
-		case err != nil:
-			return err
-		}
-		if err := f.take(name, kind, body); err != nil {
-			return err
+		if err := f.readOne(name); err != nil {
+			_ = f.pass(f.come, arrival{name: name, err: err})
+			return
 		}
 		f.landed()
 	}
-	return nil
+	if f.unasked != nil { // and yet all that was asked for came
+		_ = f.pass(f.come, arrival{err: f.unasked})
+	}
+}
+
+func (f *fetch) readOne(name crypto.BlockName) error {
+	var buf []byte
+	select {
+	case buf = <-f.free:
+	default:
+	}
+	kind, body, err := f.session.read(f.watch, maxServer, buf)
+	if err != nil {
+		return err
+	}
+	return f.take(name, kind, body)
 }
 
 func (f *fetch) take(name crypto.BlockName, kind protocol.Kind, body []byte) error {
@@ -223,7 +224,7 @@ func (f *fetch) take(name crypto.BlockName, kind protocol.Kind, body []byte) err
 			old = int64(len(data))
 		}
 		f.mean.Store(max(1, (7*old+int64(len(data)))/8))
-		return f.pass(f.come, arrival{name, body, data})
+		return f.pass(f.come, arrival{name: name, body: body, data: data})
 	case kindMissing:
 		if len(body) != nameSize || crypto.BlockName(body) != name {
 			return fmt.Errorf("%w: it misses another block than %s", ErrLied, name)
@@ -248,23 +249,25 @@ func (f *fetch) landed() {
 }
 
 // hash checks what came.
-func (f *fetch) hash() error {
+func (f *fetch) hash() {
 	defer close(f.good)
 	for a := range f.come {
-		if crypto.NameOf(a.data) != a.name {
-			return fmt.Errorf("%w: what came for block %s is another", ErrLied, a.name)
+		if a.err == nil && crypto.NameOf(a.data) != a.name {
+			a.err = fmt.Errorf("%w: what came for block %s is another", ErrLied, a.name)
 		}
-		if err := f.pass(f.good, a); err != nil {
-			return err
+		if f.pass(f.good, a) != nil || a.err != nil {
+			return
 		}
 	}
-	return nil
 }
 
 func (f *fetch) sink(sink func(crypto.BlockName, []byte) error) error {
 	for a := range f.good {
 		if f.watch.Context().Err() != nil {
-			return nil // the reason is told by whoever had it
+			return nil // run tells the reason
+		}
+		if a.err != nil {
+			return a.err
 		}
 		if err := sink(a.name, a.data); err != nil {
 			return fmt.Errorf("keep block %s: %w", a.name, err)

@@ -174,14 +174,14 @@ func appendWant(dst []byte, names []crypto.BlockName) []byte {
 	return dst
 }
 
-// parseWant yields the names in a Want's body to each, until it says false.
-func parseWant(body []byte, each func(crypto.BlockName) bool) error {
+// parseWant gives the names in a Want's body to each, until its first error.
+func parseWant(body []byte, each func(crypto.BlockName) error) error {
 	if len(body) == 0 || len(body)%nameSize != 0 || len(body) > MaxWant*nameSize {
 		return fmt.Errorf("%w: a want of %d bytes", ErrLied, len(body))
 	}
 	for name := range slices.Chunk(body, nameSize) {
-		if !each(crypto.BlockName(name)) {
-			break
+		if err := each(crypto.BlockName(name)); err != nil {
+			return err
 		}
 	}
 	return nil

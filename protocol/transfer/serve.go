@@ -206,7 +206,10 @@ func (v *server) readWants(wants *wants) error {
 		default:
 			err = fmt.Errorf("%w: frame %d where a want belongs", ErrLied, kind)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errFull):
+			return err
+		case err != nil:
 			return fmt.Errorf("%w: %w", &protocol.Refusal{Code: protocol.Malformed}, err)
 		}
 	}
@@ -254,6 +257,9 @@ func (v *server) endWith(err error) error {
 }
 
 func (v *server) block(p Passage, name crypto.BlockName) error {
+	if v.watch.Context().Err() != nil {
+		return context.Cause(v.watch.Context())
+	}
 	data, err := p.Block(v.watch.Context(), name, v.buf[:0])
 	switch {
 	case errors.Is(err, ErrMissing):

@@ -5,6 +5,7 @@ package transfer
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -90,8 +91,6 @@ func (c *Session) open(w *protocol.Watch, r Request) error {
 func (c *Session) expect(w *protocol.Watch, want protocol.Kind, limit int) ([]byte, error) {
 	kind, body, err := c.read(w, limit, nil)
 	switch {
-	case err == io.EOF:
-		return nil, io.ErrUnexpectedEOF
 	case err != nil:
 		return nil, err
 	case kind == want:
@@ -112,7 +111,14 @@ func (c *Session) read(w *protocol.Watch, limit int, buf []byte) (protocol.Kind,
 		done()
 		done = w.Within(c.opt.Idle, ErrSlow)
 	}
-	return protocol.ReadFrame(c.in, limit, buf)
+	kind, body, err := protocol.ReadFrame(c.in, limit, buf)
+	switch {
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
+	case errors.Is(err, protocol.ErrBadFrame) || errors.Is(err, protocol.ErrFrameTooLarge):
+		err = fmt.Errorf("%w: %w", ErrLied, err)
+	}
+	return kind, body, err
 }
 
 // write writes what is ready to be sent, with the same patience.

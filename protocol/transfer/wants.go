@@ -4,6 +4,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/traboule/traboule/crypto"
@@ -21,13 +22,16 @@ func newWants(ctx context.Context, limit int) *wants {
 	return &wants{ctx: ctx, queue: make(chan crypto.BlockName, limit)}
 }
 
-// put reports whether there was room before the context ended.
-func (w *wants) put(name crypto.BlockName) bool {
+// errFull says that the context ended before there was room.
+var errFull = errors.New("nobody answers wants any more")
+
+// put waits for room.
+func (w *wants) put(name crypto.BlockName) error {
 	select {
 	case w.queue <- name:
-		return true
+		return nil
 	case <-w.ctx.Done():
-		return false
+		return errFull
 	}
 }
 

@@ -2,7 +2,7 @@
 
 // Package node is one person's node: it wires the vault, the gate, the
 // conversations and the host, owns every goroutine, and offers what an owner
-// can ask as [Operation]s.
+// can ask as an [Operation].
 //
 // It is where what we say (protocol) and what we keep (storage) meet: a
 // message becomes a stored fact here, after it was checked and nowhere else.
@@ -11,11 +11,18 @@
 package node
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/node/access"
 	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/storage/vault"
 )
 
 // Secret is what opens a vault; exactly one field is set.
@@ -23,6 +30,16 @@ type Secret struct {
 	Passphrase []byte
 	Keyfile    []byte
 	Words      string
+}
+
+func (s Secret) crypto() crypto.Secret {
+	switch {
+	case s.Keyfile != nil:
+		return crypto.Keyfile(s.Keyfile)
+	case s.Words != "":
+		return crypto.Words(s.Words)
+	}
+	return crypto.Passphrase(s.Passphrase)
 }
 
 // CreateOptions say how a new node is made.
@@ -50,11 +67,12 @@ type RestoreOptions struct {
 
 // Options say how a node is opened; the zero value of a field is its default.
 type Options struct {
-	Home   string
-	Secret Secret
-	Listen []string         // multiaddrs; default UDP and TCP 4721 on every interface
-	Log    *slog.Logger     // default: silent
-	Now    func() time.Time // default: time.Now
+	Home    string
+	Secret  Secret
+	Listen  []string         // multiaddrs; default: UDP and TCP 4721 on every interface
+	Log     *slog.Logger     // default: silent
+	Now     func() time.Time // default: time.Now
+	Version string           // the program's, for status
 }
 
 // RunInfo is what there is to say once the node is on the network.
@@ -65,26 +83,152 @@ type RunInfo struct {
 	Addresses []string `json:"addresses"`
 }
 
-// Explain turns any error of this package and those below it into a problem
-// that a person can be told.
-func explain(err error) *problem.Problem { return problem.Of(err) }
+// Node is an open vault with all that works on it. Operations may be called by
+// many goroutines.
+type Node struct {
+	opt   Options
+	vault *vault.Vault
+	keys  *crypto.Keyring
+	gate  *access.Gate
+	book  *book
 
-// Node is an open vault with all that works on it.
-type Node struct{}
+	passages passages
+	denials  denialCounts
+	found    *vault.Report // what opening the vault found
+
+	changes      sync.Mutex // held while something is decided and recorded that must not be twice
+	denialsSaved time.Time  // of tend alone
+
+	mu   sync.Mutex
+	link *link // while the node is on the network
+}
 
 // Create makes a new node in an empty or missing folder.
-func Create(ctx context.Context, opt CreateOptions) (Created, error) { panic("skeleton") }
+func Create(ctx context.Context, opt CreateOptions) (Created, error) {
+	made, err := create(opt)
+	if err != nil {
+		return Created{}, explain(err)
+	}
+	return made, nil
+}
+
+func create(opt CreateOptions) (Created, error) {
+	keys, err := crypto.NewKeyring(rand.Reader)
+	if err != nil {
+		return Created{}, err
+	}
+	if opt.Weak {
+		keys.UseArgon(crypto.Argon{MemoryKiB: 1024, Time: 1, Threads: 1})
+	}
+	words, err := keys.NewWords(rand.Reader)
+	if err != nil {
+		return Created{}, err
+	}
+	if err := keys.SetPassphrase(opt.Passphrase, rand.Reader); err != nil {
+		return Created{}, err
+	}
+	if opt.Keyfile != nil {
+		if err := keys.SetKeyfile(opt.Keyfile, rand.Reader); err != nil {
+			return Created{}, err
+		}
+	}
+	v, err := vault.Create(opt.Home, keys, vault.Options{})
+	if err != nil {
+		return Created{}, err
+	}
+	made := Created{Home: opt.Home, Owner: string(keys.Owner().DID()), Node: string(keys.Node().DID()), Words: words}
+	return made, v.Close()
+}
 
 // Restore makes a node from its recovery kit and words, in an empty or
 // missing folder. Its grants are suspended until the owner confirms them.
-func Restore(ctx context.Context, opt RestoreOptions) (Created, error) { panic("skeleton") }
+func Restore(ctx context.Context, opt RestoreOptions) (Created, error) {
+	v, err := vault.Restore(bytes.NewReader(opt.Kit), opt.Words, opt.Home, opt.Passphrase, vault.Options{})
+	if err != nil {
+		return Created{}, explain(err)
+	}
+	keys := v.Keyring()
+	made := Created{Home: opt.Home, Owner: string(keys.Owner().DID()), Node: string(keys.Node().DID())}
+	if opt.Keyfile != nil {
+		if err := keys.SetKeyfile(opt.Keyfile, rand.Reader); err != nil {
+			return Created{}, explain(err)
+		}
+		if err := v.SaveKeyring(); err != nil {
+			return Created{}, explain(err)
+		}
+	}
+	if err := v.Close(); err != nil {
+		return Created{}, explain(err)
+	}
+	return made, nil
+}
 
 // OpenHome opens the node in a folder, off the network.
-func OpenHome(ctx context.Context, opt Options) (*Node, error) { panic("skeleton") }
+func OpenHome(ctx context.Context, opt Options) (*Node, error) {
+	n, err := openHome(opt)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return n, nil
+}
 
-// Close locks the vault again.
-func (n *Node) Close() error { panic("skeleton") }
+func openHome(opt Options) (*Node, error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	n := &Node{opt: opt, book: newBook()}
+	v, report, err := vault.Open(opt.Home, opt.Secret.crypto(), vault.Options{Now: opt.Now, Birth: n.birth})
+	if err != nil {
+		return nil, err
+	}
+	n.vault, n.keys, n.found = v, v.Keyring(), report
+	n.gate = access.New(access.Options{
+		Self: n.keys.Node().DID(), Datasets: n.standing, Known: n.book.isIssuer, Clock: opt.Now,
+	})
+	if err := n.remember(); err != nil {
+		v.Close()
+		return nil, fmt.Errorf("read back what the node knows: %w", err)
+	}
+	return n, nil
+}
 
-// Run puts the node on the network and answers commands until ctx is done and
-// all has stopped. It calls ready once, when peers and commands are answered.
-func (n *Node) Run(ctx context.Context, ready func(RunInfo)) error { panic("skeleton") }
+// Close locks the vault again. The node must not be running.
+func (n *Node) Close() error {
+	if err := n.vault.Close(); err != nil {
+		return explain(err)
+	}
+	return nil
+}
+
+// standing is how a data set stands, for the gate.
+func (n *Node) standing(dataset crypto.DID) access.Standing {
+	switch {
+	case n.book.chainOf(dataset) == nil:
+		return access.Absent
+	case n.vault.Suspended() != "":
+		return access.Suspended
+	}
+	return access.Live
+}
+
+func (n *Node) now() time.Time { return n.opt.Now() }
+
+// online is the node's place on the network, or a problem that says how to
+// get there.
+func (n *Node) online() (*link, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.link == nil {
+		return nil, problem.New(problem.NeedsRun, "needs-run")
+	}
+	return n.link, nil
+}
+
+func (n *Node) setLink(l *link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.link = l
+}

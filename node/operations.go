@@ -115,7 +115,6 @@ var (
 	Revoke         = operation("revoke", (*Node).revoke)
 	Log            = operation("log", (*Node).log)
 	Check          = operation("check", (*Node).check)
-	Repair         = operation("repair", (*Node).repair)
 	Passphrase     = operation("passphrase", (*Node).passphrase)
 	Kit            = operation("kit", (*Node).kit)
 )
@@ -272,10 +271,9 @@ type CardRequest struct {
 
 // CardResult is the link to hand to somebody, for one use.
 type CardResult struct {
-	Link        string    `json:"link"`
-	Fingerprint string    `json:"fingerprint"`
-	Expires     time.Time `json:"expires"`
-	Addresses   []string  `json:"addresses"`
+	Link      string    `json:"link"`
+	Expires   time.Time `json:"expires"`
+	Addresses []string  `json:"addresses"`
 }
 
 // ContactAddRequest asks to make the acquaintance of a link's owner.

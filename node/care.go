@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/storage/disk"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+func (n *Node) status(ctx context.Context, _ None, _ func(Progress)) (StatusResult, error) {
+	stats := n.vault.Blocks().Stats()
+	r := StatusResult{
+		Version: n.opt.Version, Home: n.opt.Home, Owner: string(n.keys.Owner().DID()), Node: string(n.keys.Node().DID()),
+		Contacts: len(n.book.contactList()), Blocks: int64(stats.Blocks), Bytes: stats.Bytes,
+		Suspended: n.vault.Suspended() != "", Swap: hostSwaps(),
+	}
+	for _, d := range n.vault.Datasets() {
+		if d.From == "" {
+			r.Datasets++
+		} else {
+			r.Received++
+		}
+	}
+	if l, err := n.online(); err == nil {
+		r.Running, r.Addresses = true, l.host.Addrs()
+	}
+	r.Warnings = n.warnings(r)
+	return r, nil
+}
+
+// warnings are the sentences that an owner should read once.
+func (n *Node) warnings(r StatusResult) []Notice {
+	var list []Notice
+	if r.Swap {
+		list = append(list, Notice{Key: "warn-swap"})
+	}
+	if r.Suspended {
+		list = append(list, Notice{Key: "warn-suspended", Args: map[string]string{"why": n.vault.Suspended()}})
+	}
+	for _, healed := range n.found.Healed {
+		list = append(list, Notice{Key: "warn-healed", Args: map[string]string{"what": healed}})
+	}
+	return list
+}
+
+// hostSwaps says whether the host may write memory to a disk. Where the
+// system does not say so in /proc, it is taken not to.
+func hostSwaps() bool {
+	table, err := os.ReadFile("/proc/swaps")
+	return err == nil && bytes.Count(table, []byte("\n")) > 1
+}
+
+func (n *Node) check(ctx context.Context, _ None, progress func(Progress)) (CheckResult, error) {
+	damages, err := n.vault.Check(ctx, func(done, total int64) {
+		progress(Progress{Step: "check", Done: done, Total: total})
+	})
+	if err != nil {
+		return CheckResult{}, err
+	}
+	stats := n.vault.Blocks().Stats()
+	return CheckResult{
+		Blocks: int64(stats.Blocks), Bytes: stats.Bytes, Entries: n.vault.Entries(), Damages: notices("damage", damages),
+	}, nil
+}
+
+func notices(key string, damages []vault.Damage) []Notice {
+	list := []Notice{}
+	for _, d := range damages {
+		list = append(list, Notice{Key: key, Args: map[string]string{
+			"where": d.Where, "why": d.Why, "lost": d.Lost, "way": d.WayOut,
+		}})
+	}
+	return list
+}
+
+// RepairHome mends a vault that cannot be opened, or one that can; no process
+// may have it open.
+func RepairHome(ctx context.Context, home string, secret Secret) (RepairResult, error) {
+	found, err := vault.Repair(ctx, home, secret.crypto(), vault.Options{})
+	if err != nil {
+		return RepairResult{}, explain(err)
+	}
+	r := RepairResult{Mended: []Notice{}, Lost: []Notice{}}
+	for _, d := range found {
+		if d.Lost == "" {
+			r.Mended = append(r.Mended, notices("mended", []vault.Damage{d})...)
+			continue
+		}
+		r.Lost = append(r.Lost, notices("lost", []vault.Damage{d})...)
+	}
+	n, err := OpenHome(ctx, Options{Home: home, Secret: secret})
+	if err != nil {
+		return r, err
+	}
+	r.Suspended = n.vault.Suspended() != ""
+	return r, n.Close()
+}
+
+func (n *Node) passphrase(ctx context.Context, q PassphraseRequest, _ func(Progress)) (None, error) {
+	if err := n.vault.CheckSecret(crypto.Passphrase([]byte(q.Current))); err != nil {
+		return None{}, err
+	}
+	return None{}, n.vault.ChangePassphrase([]byte(q.New))
+}
+
+// kit writes the recovery kit to a file that does not exist yet, whole or not
+// at all.
+func (n *Node) kit(ctx context.Context, q KitRequest, _ func(Progress)) (KitResult, error) {
+	if _, err := os.Lstat(q.To); err == nil {
+		return KitResult{}, problem.New(problem.Exists, "file-exists", "path", q.To)
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return KitResult{}, about(err, "path", q.To)
+	}
+	var kit bytes.Buffer
+	if err := n.vault.SaveKit(&kit); err != nil {
+		return KitResult{}, err
+	}
+	if err := disk.WriteFileAtomic(disk.OS, q.To, kit.Bytes(), 0o600); err != nil {
+		return KitResult{}, about(err, "path", q.To)
+	}
+	return KitResult{To: q.To, Bytes: int64(kit.Len())}, nil
+}

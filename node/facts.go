@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"github.com/traboule/traboule/crypto"
+)
+
+// The kinds of fact that the node keeps in the journal. Numbers below 100 are
+// the vault's own. They are only ever added to.
+const (
+	factProfile       uint16 = 100 // node: profile
+	factInvitation    uint16 = 101 // node: invitation
+	factContact       uint16 = 102 // contact: contactFact
+	factContactGone   uint16 = 103 // contact: empty
+	factUpperLinks    uint16 = 104 // data set: upperLinks
+	factGiven         uint16 = 105 // data set: givenFact
+	factAcknowledged  uint16 = 106 // data set: acknowledgement
+	factReceivedGrant uint16 = 107 // received data set: receivedGrant
+	factRevocation    uint16 = 108 // public: the record's bytes
+	factDelivered     uint16 = 109 // data set: delivery; public: deliveryMark
+	factFetched       uint16 = 110 // received data set: fetched
+	factDenials       uint16 = 111 // node: denials
+	factClock         uint16 = 112 // public: the mark, Unix seconds
+	factConfirmed     uint16 = 113 // node: empty
+)
+
+// profile is what the owner's card says besides keys.
+type profile struct {
+	Name string `cbor:"name"`
+	Kind string `cbor:"kind"`
+}
+
+// invitation is a link that was handed out, for one use. Only the digest of
+// its secret is kept.
+type invitation struct {
+	Digest  [32]byte   `cbor:"digest"`
+	Expires int64      `cbor:"expires"`
+	UsedBy  crypto.DID `cbor:"used"` // the owner who used it, or empty
+}
+
+// contactFact is all that is known of a contact, as it stood at the time.
+type contactFact struct {
+	Owner     crypto.DID `cbor:"owner"`
+	Name      string     `cbor:"name"` // what we call them
+	Card      []byte     `cbor:"card"`
+	Confirmed bool       `cbor:"confirmed"`
+}
+
+// upperLinks are the two delegations above every grant on a data set of ours.
+type upperLinks struct {
+	Birth []byte `cbor:"birth"` // data set → owner
+	Node  []byte `cbor:"node"`  // owner → node, renewed in time
+}
+
+// givenFact is a grant that was given.
+type givenFact struct {
+	Dataset  crypto.DID `cbor:"dataset"`
+	Leaf     []byte     `cbor:"leaf"`
+	Audience crypto.DID `cbor:"audience"` // the contact's owner
+}
+
+// acknowledgement says that the grantee's node has stored a grant, or its
+// revocation.
+type acknowledgement struct {
+	Grant      []byte `cbor:"grant"` // CID
+	Revocation bool   `cbor:"revocation"`
+}
+
+// receivedGrant is a grant that was given to us, with where to use it.
+type receivedGrant struct {
+	Dataset   crypto.DID `cbor:"dataset"`
+	Chain     [][]byte   `cbor:"chain"` // root first, down to us
+	Name      string     `cbor:"name"`  // as the giver calls it
+	Node      crypto.DID `cbor:"node"`
+	Addresses []string   `cbor:"addresses"`
+}
+
+// delivery is a head that was handed out, with all that it opens.
+type delivery struct {
+	Dataset  crypto.DID `cbor:"dataset"`
+	Grant    []byte     `cbor:"grant"` // CID of the leaf
+	Peer     crypto.DID `cbor:"peer"`
+	Version  uint64     `cbor:"version"`
+	Files    uint64     `cbor:"files"`
+	Bytes    uint64     `cbor:"bytes"`
+	Purpose  string     `cbor:"purpose"`
+	Repeated bool       `cbor:"repeated"` // the same head as before, to go on with an interrupted fetch
+}
+
+// deliveryMark is what a delivery leaves in the clear, so that after a start
+// nothing is answered twice and counted uses stay counted.
+type deliveryMark struct {
+	Invocation [32]byte   `cbor:"invocation"` // digest of its signed payload
+	Expires    int64      `cbor:"expires"`    // Unix seconds
+	Uses       []usedMark `cbor:"uses"`
+}
+
+type usedMark struct {
+	Delegation []byte   `cbor:"delegation"` // CID of the delegation that bounds uses
+	Head       [32]byte `cbor:"head"`       // digest of the head that was delivered
+}
+
+// fetched is a version that was received whole.
+type fetched struct {
+	Dataset crypto.DID `cbor:"dataset"`
+	Grant   []byte     `cbor:"grant"`
+	Version uint64     `cbor:"version"`
+	Files   uint64     `cbor:"files"`
+	Bytes   uint64     `cbor:"bytes"`
+	New     uint64     `cbor:"new"` // ciphertext bytes received
+}
+
+// denials are refusals of a minute, counted by peer and reason.
+type denials struct {
+	Peer   crypto.DID `cbor:"peer"` // empty: strangers, together
+	Reason string     `cbor:"reason"`
+	Count  uint64     `cbor:"count"`
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/node/p2p"
+	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/protocol"
+	"github.com/traboule/traboule/protocol/envelope"
+	"github.com/traboule/traboule/protocol/grant"
+	"github.com/traboule/traboule/protocol/offer"
+	"github.com/traboule/traboule/protocol/transfer"
+	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+const (
+	dialPatience = 20 * time.Second
+	// syncEvery is how much ciphertext a fetch takes between two moments at
+	// which all that came is durable and will not be asked for again.
+	syncEvery = 32 << 20
+)
+
+// fetch brings the newest version that a grant gives into this vault, from
+// where an earlier try stopped.
+func (n *Node) fetch(ctx context.Context, q FetchRequest, progress func(Progress)) (FetchResult, error) {
+	l, err := n.online()
+	if err != nil {
+		return FetchResult{}, err
+	}
+	r, err := n.grantToFetch(ctx, q.Grant)
+	if err != nil {
+		return FetchResult{}, err
+	}
+	f := &fetching{node: n, link: l, grant: r, limit: q.LimitRate, progress: progress}
+	result, err := f.run(ctx)
+	if refusal := (*protocol.Refusal)(nil); errors.As(err, &refusal) && refusal.Code == protocol.Refresh {
+		if f.grant, err = l.refreshChain(ctx, r); err == nil {
+			result, err = f.run(ctx)
+		}
+	}
+	if err != nil {
+		return FetchResult{}, f.explain(err)
+	}
+	return result, nil
+}
+
+// grantToFetch finds the grant that is named, or takes in the one that a link
+// carries.
+func (n *Node) grantToFetch(ctx context.Context, name string) (received, error) {
+	if !strings.HasPrefix(name, offer.LinkPrefix) {
+		return n.receivedNamed(name)
+	}
+	offered, err := offer.ParseLink(name)
+	if err != nil {
+		return received{}, problem.New(problem.Invalid, "link.altered").Because(err)
+	}
+	return n.accept(ctx, offered)
+}
+
+// fetching is one fetch under way.
+type fetching struct {
+	node     *Node
+	link     *link
+	grant    received
+	limit    int64
+	progress func(Progress)
+
+	session *transfer.Session
+	head    storage.Head
+	opened  []byte // the signed head
+	total   int64
+	result  FetchResult
+	unsaved int64 // bytes received since the last sync
+}
+
+func (f *fetching) run(ctx context.Context) (FetchResult, error) {
+	started := time.Now()
+	f.progress(Progress{Step: "connect"})
+	stream, err := f.link.dial(ctx, f.grant.Node, f.grant.addresses(f.node), transfer.ProtocolID)
+	if err != nil {
+		return FetchResult{}, err
+	}
+	defer stream.Close()
+	if err := f.ask(ctx, stream); err != nil {
+		return FetchResult{}, err
+	}
+	defer f.session.Close()
+	if f.isCurrent() {
+		f.result.Unchanged = true
+		return f.result, f.session.Done(ctx)
+	}
+	if err := f.receive(ctx); err != nil {
+		// What came is kept for the next try.
+		return FetchResult{}, errors.Join(err, f.node.vault.Blocks().Sync())
+	}
+	f.result.Millis = time.Since(started).Milliseconds()
+	return f.result, f.session.Done(ctx)
+}
+
+// ask presents the grant and opens the head that comes back.
+func (f *fetching) ask(ctx context.Context, stream protocol.Stream) error {
+	n, chain := f.node, f.grant.chain
+	args := grant.ReadArgs{
+		Columns: []string{}, Rows: []string{}, Paths: f.grant.grant.Paths,
+		Purpose: f.grant.grant.Purpose, HPKE: n.keys.Receive().Public(),
+	}
+	if len(args.Paths) == 0 {
+		args.Paths = []string{""}
+	}
+	if f.grant.grant.Uses > 0 {
+		args.Seq = int64(min(uint64(f.grant.count)+1, f.grant.grant.Uses))
+	}
+	invocation, err := grant.Ask(n.keys.Node(), chain, f.grant.Node, grant.CommandRead, args.ToMap(), n.now(), newNonce())
+	if err != nil {
+		return err
+	}
+	f.session, err = transfer.Open(ctx, stream, transfer.Request{
+		Invocation: invocation.Bytes(), Proofs: chain.Tokens(),
+	}, transfer.ClientOptions{Rate: f.limiter(), Now: n.opt.Now})
+	if err != nil {
+		return err
+	}
+	return f.openHead(f.session.Head())
+}
+
+// limiter bounds what is taken from the stream, if the owner asked for it.
+func (f *fetching) limiter() *rate.Limiter {
+	if f.limit <= 0 {
+		return nil
+	}
+	return rate.NewLimiter(rate.Limit(f.limit), int(max(f.limit/10, 16<<10)))
+}
+
+// openHead opens a sealed head and believes it only if it says what the grant
+// and the chain say.
+func (f *fetching) openHead(sealed []byte) error {
+	n, server := f.node, f.grant.chain[grant.LinkNode].Audience
+	e, err := envelope.Parse(sealed)
+	if err != nil {
+		return misbehaved(err)
+	}
+	if err := e.For(f.grant.Dataset, f.grant.cid, n.keys.Node().DID()); err != nil {
+		return misbehaved(err)
+	}
+	if f.opened, err = e.Open(n.keys.Receive()); err != nil {
+		return misbehaved(err)
+	}
+	head, signer, err := storage.ParseHead(f.opened)
+	if err != nil {
+		return misbehaved(err)
+	}
+	if signer != server || e.Signer != server || head.Dataset != e.Dataset ||
+		head.Sequence != e.Sequence || head.Generation != e.Generation {
+		return misbehaved(errors.New("the head is not the one its envelope names"))
+	}
+	f.head = head
+	f.total = int64(head.Counts.Bytes)
+	f.result = FetchResult{
+		Name: f.grant.Name, Dataset: string(head.Dataset), From: n.book.nameOf(f.grant.giver()),
+		Version: versionNumber(head.Sequence), Files: head.Counts.Files, Bytes: head.Counts.Bytes,
+	}
+	return nil
+}
+
+func misbehaved(err error) error {
+	return problem.New(problem.Misbehaviour, "fetch.misbehaved").Because(err)
+}
+
+// isCurrent says whether the version on offer is here already, whole.
+func (f *fetching) isCurrent() bool {
+	d, err := f.node.vault.Lookup(string(f.head.Dataset))
+	if err != nil {
+		return false
+	}
+	f.result.Name = d.Name
+	have, ok := d.Latest()
+	return ok && have.Sequence == f.head.Sequence && have.View == f.head.View && have.Root == f.head.Root
+}
+
+// receive brings the pages level by level, then the blocks, then makes the
+// version one of ours.
+func (f *fetching) receive(ctx context.Context) error {
+	tracker := storage.NewTracker(f.head)
+	if err := f.description(ctx); err != nil {
+		return err
+	}
+	for !tracker.Done() {
+		if err := f.pages(ctx, tracker); err != nil {
+			return err
+		}
+	}
+	if err := f.blocks(ctx, tracker.Blocks()); err != nil {
+		return err
+	}
+	if err := f.node.vault.Blocks().Sync(); err != nil {
+		return err
+	}
+	name, err := f.store(ctx)
+	if err != nil {
+		return err
+	}
+	f.result.Name = name
+	return f.node.record(ctx, fact(factFetched, crypto.ReceivedScope(f.head.Dataset), fetched{
+		Dataset: f.head.Dataset, Grant: f.grant.cid.Bytes(), Version: f.head.Sequence,
+		Files: f.head.Counts.Files, Bytes: f.head.Counts.Bytes, New: f.result.NewBytes,
+	}))
+}
+
+func (f *fetching) description(ctx context.Context) error {
+	if f.head.Description.IsZero() {
+		return nil
+	}
+	return f.blocks(ctx, []crypto.BlockName{f.head.Description.Name})
+}
+
+const pagesAtOnce = 1024
+
+// pages gives the tracker its next pages: from the vault where they are here
+// already, from the other node where not.
+func (f *fetching) pages(ctx context.Context, tracker *storage.Tracker) error {
+	var missing []crypto.BlockName
+	for _, name := range tracker.Wants(pagesAtOnce) {
+		if !f.node.vault.Blocks().Has(name) {
+			missing = append(missing, name)
+			continue
+		}
+		page, err := f.node.vault.Blocks().Get(name, nil)
+		if err != nil {
+			return err
+		}
+		if err := tracker.Add(name, page); err != nil {
+			return misbehaved(err)
+		}
+	}
+	return f.session.Fetch(ctx, slices.Values(missing), func(name crypto.BlockName, ciphertext []byte) error {
+		if err := tracker.Add(name, ciphertext); err != nil {
+			return misbehaved(err)
+		}
+		return f.keep(ctx, name, ciphertext)
+	})
+}
+
+// blocks brings the data blocks that are not here yet.
+func (f *fetching) blocks(ctx context.Context, names []crypto.BlockName) error {
+	store := f.node.vault.Blocks()
+	missing := names[:0:0]
+	for _, name := range names {
+		if store.Has(name) {
+			size, _ := store.Size(name)
+			f.result.HadBlocks++
+			f.total -= int64(size)
+			continue
+		}
+		missing = append(missing, name)
+	}
+	f.total = max(f.total, 0)
+	return f.session.Fetch(ctx, slices.Values(missing), func(name crypto.BlockName, ciphertext []byte) error {
+		return f.keep(ctx, name, ciphertext)
+	})
+}
+
+// keep stores a block as it came, and now and then makes all durable that came.
+func (f *fetching) keep(ctx context.Context, name crypto.BlockName, ciphertext []byte) error {
+	store := f.node.vault.Blocks()
+	if _, err := store.Put(ctx, name, ciphertext); err != nil {
+		return err
+	}
+	f.result.Blocks++
+	f.result.NewBytes += uint64(len(ciphertext))
+	f.progress(Progress{Step: "blocks", Done: int64(f.result.NewBytes), Total: f.total})
+	f.unsaved += int64(len(ciphertext))
+	if f.unsaved < syncEvery {
+		return nil
+	}
+	f.unsaved = 0
+	return store.Sync()
+}
+
+// store makes the version that came one of the data sets here, under a name
+// that is free.
+func (f *fetching) store(ctx context.Context) (string, error) {
+	v := f.node.vault
+	name := f.grant.Name
+	if d, err := v.Lookup(string(f.head.Dataset)); err == nil {
+		name = d.Name
+	}
+	for try := 2; ; try++ {
+		err := v.Receive(ctx, vault.ReceivedHead{
+			Dataset: f.head.Dataset, Name: name, From: f.grant.giver(),
+			Signer: f.grant.chain[grant.LinkNode].Audience, Head: f.opened,
+		})
+		if !errors.Is(err, vault.ErrNameTaken) || try > 100 {
+			return name, err
+		}
+		name = fmt.Sprintf("%s (%d)", f.grant.Name, try)
+	}
+}
+
+// explain says why a fetch failed, in the words of this conversation.
+func (f *fetching) explain(err error) error {
+	giver := f.node.book.nameOf(f.grant.giver())
+	var refusal *protocol.Refusal
+	if errors.As(err, &refusal) {
+		return refusedProblem(refusal, giver, f.grant.id(), f.node.now()).Because(err)
+	}
+	switch {
+	case errors.Is(err, transfer.ErrLied):
+		return misbehaved(err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, p2p.ErrReset), errors.Is(err, transfer.ErrSlow), errors.Is(err, transfer.ErrMissing):
+		return problem.New(problem.Interrupted, "fetch.cut", "contact", giver).Because(err)
+	}
+	return about(err, "contact", giver, "name", f.grant.Name)
+}
+
+// refusedProblem is what a refusal means to a person.
+func refusedProblem(r *protocol.Refusal, giver, grant string, now time.Time) *problem.Problem {
+	args := []string{"contact", giver, "grant", grant}
+	if r.Time != 0 {
+		args = append(args, "time", time.Unix(r.Time, 0).UTC().Format(time.RFC3339))
+	}
+	keys := map[protocol.Code]string{
+		protocol.Denied: "refused.denied", protocol.Expired: "refused.expired", protocol.Revoked: "refused.revoked",
+		protocol.NotYet: "refused.not-yet", protocol.Refresh: "refused.refresh", protocol.Limit: "refused.limit",
+		protocol.Busy: "refused.busy", protocol.Suspended: "refused.suspended", protocol.Gone: "refused.gone",
+		protocol.Outside: "refused.outside",
+	}
+	if r.Code == protocol.Clock {
+		args = append(args, "here", now.UTC().Format(time.RFC3339))
+		return problem.New(problem.WrongClock, "refused.clock", args...)
+	}
+	if key, ok := keys[r.Code]; ok {
+		return problem.New(problem.Refused, key, args...)
+	}
+	return problem.New(problem.Refused, "refused.failed", args...)
+}

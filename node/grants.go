@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/protocol/grant"
+	"github.com/traboule/traboule/protocol/offer"
+	"github.com/traboule/traboule/protocol/ucan"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+const (
+	defaultGrantLife = 30 * 24 * time.Hour
+	// renewAfter is the age at which the node renews its own link, long before
+	// grant.NodeLinkLife ends it.
+	renewAfter = 60 * 24 * time.Hour
+)
+
+func newNonce() []byte {
+	nonce := make([]byte, 12)
+	rand.Read(nonce) // never fails (crypto/rand)
+	return nonce
+}
+
+// birth signs the two links above every grant on a data set that is being
+// born; it is all that the data set's own key ever signs.
+func (n *Node) birth(dataset crypto.Signer) ([]vault.Fact, error) {
+	owner, node := n.keys.Owner(), n.keys.Node()
+	born, err := grant.Birth(dataset, owner.DID(), newNonce())
+	if err != nil {
+		return nil, err
+	}
+	appointed, err := grant.AppointNode(owner, dataset.DID(), node.DID(), n.now(), newNonce())
+	if err != nil {
+		return nil, err
+	}
+	f := fact(factUpperLinks, crypto.DatasetScope(dataset.DID()), upperLinks{Birth: born.Bytes(), Node: appointed.Bytes()})
+	return []vault.Fact{f}, nil
+}
+
+// renew signs the node's own link anew where it has aged.
+func (n *Node) renew(ctx context.Context, dataset crypto.DID) (grant.Chain, error) {
+	chain := n.book.chainOf(dataset)
+	if len(chain) < 2 {
+		return nil, problem.New(problem.Damaged, "dataset.no-links", "dataset", string(dataset))
+	}
+	if n.now().Unix() < *chain[grant.LinkNode].NotBefore+int64(renewAfter/time.Second) {
+		return chain, nil
+	}
+	appointed, err := grant.AppointNode(n.keys.Owner(), dataset, n.keys.Node().DID(), n.now(), newNonce())
+	if err != nil {
+		return nil, err
+	}
+	f := fact(factUpperLinks, crypto.DatasetScope(dataset), upperLinks{Birth: chain[grant.LinkBirth].Bytes(), Node: appointed.Bytes()})
+	if err := n.record(ctx, f); err != nil {
+		return nil, err
+	}
+	return n.book.chainOf(dataset), nil
+}
+
+func (n *Node) grant(ctx context.Context, q GrantRequest, _ func(Progress)) (GrantResult, error) {
+	d, to, err := n.parties(q)
+	if err != nil {
+		return GrantResult{}, err
+	}
+	if reason := n.vault.Suspended(); reason != "" {
+		return GrantResult{}, problem.New(problem.Unconfirmed, "grants.suspended", "why", reason)
+	}
+	chain, err := n.renew(ctx, d.DID)
+	if err != nil {
+		return GrantResult{}, err
+	}
+	wanted, err := n.wanted(q, d, to)
+	if err != nil {
+		return GrantResult{}, err
+	}
+	leaf, err := grant.Issue(n.keys.Node(), wanted, newNonce())
+	if err != nil {
+		return GrantResult{}, problem.New(problem.Usage, "grant.unsayable", "why", err.Error()).Because(err)
+	}
+	f := fact(factGiven, crypto.DatasetScope(d.DID), givenFact{Dataset: d.DID, Leaf: leaf.Bytes(), Audience: to.Owner})
+	if err := n.record(ctx, f); err != nil {
+		return GrantResult{}, err
+	}
+	return n.offerNow(ctx, leaf.CID(), append(chain[:2:2], leaf))
+}
+
+// parties finds who grants what to whom.
+func (n *Node) parties(q GrantRequest) (vault.Dataset, known, error) {
+	d, err := n.ours(q.Name)
+	if err != nil {
+		return d, known{}, err
+	}
+	to, ok := n.book.contactNamed(q.To)
+	if !ok {
+		return d, to, problem.New(problem.NotFound, "contact.none", "name", q.To)
+	}
+	if !to.Confirmed {
+		return d, to, problem.New(problem.Unconfirmed, "contact.unconfirmed", "name", to.Name)
+	}
+	if n.now().Unix() > to.card.Expires {
+		return d, to, problem.New(problem.Invalid, "contact.expired", "name", to.Name)
+	}
+	return d, to, nil
+}
+
+// wanted is the grant that a request asks for.
+func (n *Node) wanted(q GrantRequest, d vault.Dataset, to known) (grant.Grant, error) {
+	word, life := q.Purpose, q.For
+	if word == "" {
+		word = "service"
+	}
+	if life == 0 {
+		life = defaultGrantLife
+	}
+	purpose, err := grant.PurposeIRI(word)
+	if err != nil {
+		return grant.Grant{}, problem.New(problem.Usage, "grant.bad-purpose", "purpose", word).Because(err)
+	}
+	if life < time.Minute {
+		return grant.Grant{}, problem.New(problem.Usage, "grant.too-short")
+	}
+	for _, path := range q.Paths {
+		if _, err := grant.CanonicalPath(path); err != nil {
+			return grant.Grant{}, problem.New(problem.Usage, "grant.bad-path", "path", path).Because(err)
+		}
+	}
+	return grant.Grant{
+		Dataset: d.DID, Audience: to.Owner, Paths: q.Paths, Purpose: purpose, Until: n.now().Add(life),
+	}, nil
+}
+
+// offerNow hands a grant to its audience if that can be done at once, and
+// spells it as a link in any case.
+func (n *Node) offerNow(ctx context.Context, leaf cid.Cid, chain grant.Chain) (GrantResult, error) {
+	offered := n.offerOf(chain)
+	text, err := offer.EncodeLink(offered)
+	if err != nil {
+		return GrantResult{}, err
+	}
+	g, _ := n.book.givenBy(leaf)
+	r := GrantResult{Link: text}
+	if l, err := n.online(); err == nil {
+		deliver, cancel := context.WithTimeout(ctx, pushPatience)
+		defer cancel()
+		r.Delivered = l.pushGrant(deliver, g) == nil
+		g, _ = n.book.givenBy(leaf)
+	}
+	r.Grant = n.givenLine(g)
+	return r, nil
+}
+
+func (n *Node) grants(ctx context.Context, _ None, _ func(Progress)) (GrantsResult, error) {
+	r := GrantsResult{Given: []GrantLine{}, Received: []GrantLine{}}
+	for _, g := range n.book.givenOn("") {
+		r.Given = append(r.Given, n.givenLine(g))
+	}
+	for _, g := range n.book.receivedList() {
+		r.Received = append(r.Received, n.receivedLine(g))
+	}
+	return r, nil
+}
+
+func (n *Node) givenLine(g given) GrantLine {
+	line := grantLine(g.cid, g.grant, g.issued)
+	line.Direction, line.Contact, line.Name = "given", n.book.nameOf(g.Audience), n.datasetName(g.Dataset)
+	line.Deliveries, line.Files, line.Bytes = g.deliveries, g.last.Files, g.last.Bytes
+	line.LastVersion, line.LastTime = versionNumber(g.last.Version), g.lastTime
+	switch now := n.now(); {
+	case g.revoked:
+		line.State = "revoked"
+	case now.After(g.grant.Until):
+		line.State = "expired"
+	case n.vault.Suspended() != "":
+		line.State = "suspended"
+	case !g.acknowledged:
+		line.State = "pending"
+	default:
+		line.State = "live"
+	}
+	return line
+}
+
+func (n *Node) receivedLine(r received) GrantLine {
+	line := grantLine(r.cid, r.grant, r.since)
+	line.Direction, line.Contact, line.Name = "received", n.book.nameOf(r.giver()), r.Name
+	if d, err := n.vault.Lookup(string(r.Dataset)); err == nil {
+		line.Name = d.Name
+	}
+	line.Deliveries, line.Files, line.Bytes = r.count, r.last.Files, r.last.Bytes
+	line.LastVersion, line.LastTime = versionNumber(r.last.Version), r.at
+	switch {
+	case r.over:
+		line.State = "revoked"
+	case n.now().After(r.grant.Until):
+		line.State = "expired"
+	default:
+		line.State = "live"
+	}
+	return line
+}
+
+func grantLine(c cid.Cid, g grant.Grant, from time.Time) GrantLine {
+	purpose := grant.PurposeWord(g.Purpose)
+	if purpose == "" {
+		purpose = g.Purpose
+	}
+	return GrantLine{
+		ID: grantID(c), CID: c.String(), Dataset: string(g.Dataset), Paths: g.Paths, Purpose: purpose,
+		From: from, Until: g.Until,
+	}
+}
+
+func (n *Node) datasetName(did crypto.DID) string {
+	if d, err := n.vault.Lookup(string(did)); err == nil {
+		return d.Name
+	}
+	return did.Short()
+}
+
+func (n *Node) grantsConfirm(ctx context.Context, _ None, _ func(Progress)) (GrantsConfirmResult, error) {
+	if n.vault.Suspended() == "" {
+		return GrantsConfirmResult{}, nil
+	}
+	if err := n.vault.Confirm(ctx); err != nil {
+		return GrantsConfirmResult{}, err
+	}
+	if err := n.record(ctx, fact(factConfirmed, crypto.NodeScope, struct{}{})); err != nil {
+		return GrantsConfirmResult{}, err
+	}
+	r := GrantsConfirmResult{}
+	for _, g := range n.book.givenOn("") {
+		if !g.ended(n.now()) {
+			r.Confirmed++
+		}
+	}
+	return r, nil
+}
+
+// revoke ends a grant of ours. When it returns, no further byte is written
+// under it.
+func (n *Node) revoke(ctx context.Context, q NameRequest, _ func(Progress)) (RevokeResult, error) {
+	g, err := n.givenNamed(q.Name)
+	if err != nil {
+		return RevokeResult{}, err
+	}
+	if g.revoked {
+		return RevokeResult{}, problem.New(problem.Exists, "grant.revoked-already", "grant", g.id())
+	}
+	r := RevokeResult{}
+	if r.Stopped, err = n.end(ctx, g); err != nil {
+		return RevokeResult{}, err
+	}
+	if l, err := n.online(); err == nil {
+		tell, cancel := context.WithTimeout(ctx, pushPatience)
+		defer cancel()
+		g, _ = n.book.givenBy(g.cid)
+		r.Notified = l.pushRevocation(tell, g) == nil
+	}
+	g, _ = n.book.givenBy(g.cid)
+	r.Grant = n.givenLine(g)
+	r.Notices = n.whatRevokingDid(g, r)
+	return r, nil
+}
+
+// end makes a revocation durable, stops the transfers under the grant, and
+// raises the data set's generation. It says how many transfers it stopped.
+func (n *Node) end(ctx context.Context, g given) (stopped int, err error) {
+	record, err := ucan.Revoke(n.keys.Node(), g.cid, nil, newNonce())
+	if err != nil {
+		return 0, err
+	}
+	if err := n.record(ctx, vault.Fact{Kind: factRevocation, Public: record.Bytes()}); err != nil {
+		return 0, err
+	}
+	stopped = n.passages.end(g.cid)
+	if _, err := n.vault.BumpGeneration(ctx, g.Dataset); err != nil {
+		return stopped, err
+	}
+	return stopped, n.vault.SaveMark()
+}
+
+// whatRevokingDid is the sentences that are true of this revocation, and no
+// others.
+func (n *Node) whatRevokingDid(g given, r RevokeResult) []Notice {
+	who := n.book.nameOf(g.Audience)
+	list := []Notice{{Key: "revoked.from-now-on", Args: map[string]string{"contact": who}}}
+	if r.Stopped > 0 {
+		list = append(list, Notice{Key: "revoked.stopped", Args: map[string]string{"n": strconv.Itoa(r.Stopped)}})
+	}
+	if g.deliveries == 0 {
+		list = append(list, Notice{Key: "revoked.nothing-delivered", Args: map[string]string{"contact": who}})
+	} else {
+		list = append(list, Notice{Key: "revoked.delivered", Args: map[string]string{
+			"contact": who, "files": strconv.FormatUint(g.last.Files, 10), "bytes": strconv.FormatUint(g.last.Bytes, 10),
+			"time": g.lastTime.UTC().Format(time.RFC3339),
+		}})
+	}
+	if r.Notified {
+		return append(list, Notice{Key: "revoked.told", Args: map[string]string{"contact": who}})
+	}
+	return append(list, Notice{Key: "revoked.not-told", Args: map[string]string{"contact": who}})
+}
+
+// givenNamed finds a grant of ours by its short name or CID.
+func (n *Node) givenNamed(name string) (given, error) {
+	for _, g := range n.book.givenOn("") {
+		if g.id() == name || g.cid.String() == name {
+			return g, nil
+		}
+	}
+	for _, r := range n.book.receivedList() {
+		if r.id() == name {
+			return given{}, problem.New(problem.Usage, "grant.not-ours", "grant", name, "contact", n.book.nameOf(r.giver()))
+		}
+	}
+	return given{}, problem.New(problem.NotFound, "grant.none", "grant", name)
+}
+
+// receivedNamed finds a grant given to us, by its short name, its CID, or the
+// name of its data set.
+func (n *Node) receivedNamed(name string) (received, error) {
+	var found []received
+	for _, r := range n.book.receivedList() {
+		if r.id() == name || r.cid.String() == name {
+			return r, nil
+		}
+		line := n.receivedLine(r)
+		if strings.EqualFold(line.Name, name) && line.State == "live" {
+			found = append(found, r)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return received{}, problem.New(problem.NotFound, "grant.none", "grant", name)
+	case 1:
+		return found[0], nil
+	}
+	return received{}, problem.New(problem.Usage, "grant.ambiguous", "name", name)
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/crypto/canonical"
+	"github.com/traboule/traboule/protocol/grant"
+	"github.com/traboule/traboule/protocol/ucan"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+// log tells the journal as a story: who got what, when, why. It is a reading
+// of the journal, not a second book.
+func (n *Node) log(ctx context.Context, q LogRequest, _ func(Progress)) (LogResult, error) {
+	r := LogResult{Lines: n.versionLines()}
+	teller := teller{node: n, contacts: map[crypto.DID]string{}}
+	err := n.vault.Facts(func(rec vault.Recorded) error {
+		line, ok, err := teller.tell(rec)
+		if ok {
+			r.Lines = append(r.Lines, line)
+		}
+		return err
+	})
+	if err != nil {
+		return LogResult{}, err
+	}
+	slices.SortStableFunc(r.Lines, func(x, y LogLine) int { return x.Time.Compare(y.Time) })
+	r.Lines = slices.DeleteFunc(r.Lines, func(l LogLine) bool {
+		return l.Time.Before(q.Since) || q.Name != "" && q.Name != l.Name && q.Name != l.Contact
+	})
+	return r, nil
+}
+
+// versionLines are what the vault itself remembers: the versions of our data
+// sets that are kept.
+func (n *Node) versionLines() []LogLine {
+	lines := []LogLine{}
+	for _, d := range n.vault.Datasets() {
+		if d.From != "" {
+			continue
+		}
+		for _, head := range d.Versions {
+			lines = append(lines, LogLine{
+				Time: time.Unix(head.Time, 0), Event: "dataset.version", Name: d.Name,
+				Args: amounts(head.Sequence, head.Counts.Files, head.Counts.Bytes),
+			})
+		}
+	}
+	return lines
+}
+
+func amounts(version, files, bytes uint64) map[string]string {
+	return map[string]string{
+		"version": strconv.FormatUint(versionNumber(version), 10),
+		"files":   strconv.FormatUint(files, 10), "bytes": strconv.FormatUint(bytes, 10),
+	}
+}
+
+// teller reads facts in order; the names of contacts are those they had.
+type teller struct {
+	node     *Node
+	contacts map[crypto.DID]string
+}
+
+func (t *teller) name(owner crypto.DID) string {
+	if name, ok := t.contacts[owner]; ok {
+		return name
+	}
+	return t.node.book.nameOf(owner)
+}
+
+// tell makes a line of a fact, unless it is one that tells nothing.
+func (t *teller) tell(rec vault.Recorded) (LogLine, bool, error) {
+	line := LogLine{Seq: rec.Seq, Time: time.Unix(rec.Time, 0), Erased: rec.Erased}
+	if rec.Erased {
+		line.Event = "erased"
+		return line, true, nil
+	}
+	var told bool
+	var err error
+	switch rec.Kind {
+	case factContact:
+		told, err = t.contact(&line, rec.Body)
+	case factContactGone:
+		line.Event, line.Contact, told = "contact.removed", t.name(crypto.DID(rec.Body)), true
+	case factGiven:
+		told, err = t.given(&line, rec.Body)
+	case factAcknowledged:
+		told, err = t.acknowledged(&line, rec.Body)
+	case factReceivedGrant:
+		told, err = t.received(&line, rec.Body)
+	case factRevocation:
+		told, err = t.revoked(&line, rec.Public)
+	case factDelivered:
+		told, err = t.delivered(&line, rec.Body)
+	case factFetched:
+		told, err = t.fetched(&line, rec.Body)
+	case factDenials:
+		told, err = t.denied(&line, rec.Body)
+	case factConfirmed:
+		line.Event, told = "grants.confirmed", true
+	}
+	return line, told, err
+}
+
+func (t *teller) contact(line *LogLine, body []byte) (bool, error) {
+	var f contactFact
+	if err := canonical.Unmarshal(body, &f); err != nil {
+		return false, err
+	}
+	_, before := t.contacts[f.Owner]
+	t.contacts[f.Owner] = f.Name
+	line.Contact = f.Name
+	switch {
+	case !before && f.Confirmed:
+		line.Event = "contact.added"
+	case !before:
+		line.Event = "contact.introduced"
+	case f.Confirmed:
+		line.Event = "contact.confirmed"
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+func (t *teller) given(line *LogLine, body []byte) (bool, error) {
+	var f givenFact
+	if err := canonical.Unmarshal(body, &f); err != nil {
+		return false, err
+	}
+	leaf, err := ucan.DecodeDelegation(f.Leaf)
+	if err != nil {
+		return false, err
+	}
+	g, err := grant.Parse(leaf)
+	if err != nil {
+		return false, err
+	}
+	shown := grantLine(leaf.CID(), g, line.Time)
+	line.Event, line.Contact, line.Name, line.Grant = "grant.given", t.name(f.Audience), t.node.datasetName(f.Dataset), shown.ID
+	line.Args = map[string]string{"purpose": shown.Purpose, "until": g.Until.UTC().Format(time.RFC3339)}
+	return true, nil
+}
+
+func (t *teller) acknowledged(line *LogLine, body []byte) (bool, error) {
+	var f acknowledgement
+	if err := canonical.Unmarshal(body, &f); err != nil {
+		return false, err
+	}
+	line.Event = "grant.acknowledged"
+	if f.Revocation {
+		line.Event = "revocation.acknowledged"
+	}
+	return true, t.about(line, f.Grant)
+}
+
+// about says which grant a line is about, with its data set and contact.
+func (t *teller) about(line *LogLine, grantCID []byte) error {
+	c, err := asCID(grantCID)
+	if err != nil {
+		return err
+	}
+	line.Grant = grantID(c)
+	if g, ok := t.node.book.givenBy(c); ok {
+		line.Contact, line.Name = t.name(g.Audience), t.node.datasetName(g.Dataset)
+	} else if r, ok := t.node.book.receivedBy(c); ok {
+		line.Contact, line.Name = t.name(r.giver()), t.node.receivedLine(r).Name
+	}
+	return nil
+}
+
+func (t *teller) received(line *LogLine, body []byte) (bool, error) {
+	var f receivedGrant
+	if err := canonical.Unmarshal(body, &f); err != nil {
+		return false, err
+	}
+	chain, err := grant.DecodeChain(f.Chain)
+	if err != nil {
+		return false, err
+	}
+	line.Event = "grant.received"
+	return true, t.about(line, chain[grant.LinkGrant].CID().Bytes())
+}
+
+func (t *teller) revoked(line *LogLine, record []byte) (bool, error) {
+	invocation, err := ucan.DecodeInvocation(record)
+	if err != nil {
+		return false, err
+	}
+	revocation, err := ucan.ParseRevocation(invocation)
+	if err != nil {
+		return false, err
+	}
+	line.Event = "grant.revoked"
+	if revocation.Issuer != t.node.keys.Node().DID() {
+		line.Event = "grant.revoked-by-giver"
+	}
+	return true, t.about(line, revocation.Target.Bytes())
+}
+
+func (t *teller) delivered(line *LogLine, body []byte) (bool, error) {
+	var f delivery
+	if err := canonical.Unmarshal(body, &f); err != nil {
+		return false, err
+	}
+	line.Event = "delivered"
+	if f.Repeated {
+		line.Event = "delivered.again"
+	}
+	line.Args = amounts(f.Version, f.Files, f.Bytes)
+	line.Args["purpose"] = f.Purpose
+	if word := grant.PurposeWord(f.Purpose); word != "" {
+		line.Args["purpose"] = word
+	}
+	return true, t.about(line, f.Grant)
+}
+
+func (t *teller) fetched(line *LogLine, body []byte) (bool, error) {
+	var f fetched
+	if err := canonical.Unmarshal(body, &f); err != nil {
+		return false, err
+	}
+	line.Event, line.Args = "received", amounts(f.Version, f.Files, f.Bytes)
+	return true, t.about(line, f.Grant)
+}
+
+func (t *teller) denied(line *LogLine, body []byte) (bool, error) {
+	var f denials
+	if err := canonical.Unmarshal(body, &f); err != nil {
+		return false, err
+	}
+	line.Event = "denied"
+	line.Args = map[string]string{"reason": f.Reason, "count": strconv.FormatUint(f.Count, 10)}
+	if f.Peer != "" {
+		line.Contact = f.Peer.Short()
+		if k, ok := t.node.book.contactAt(f.Peer); ok {
+			line.Contact = k.Name
+		}
+	}
+	return true, nil
+}
+
+// versionNumber is a version as people count it: the part of a sequence that
+// goes up by one.
+func versionNumber(sequence uint64) uint64 { return sequence & 0xffffffff }

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/protocol"
+	"github.com/traboule/traboule/protocol/grant"
+	"github.com/traboule/traboule/protocol/offer"
+	"github.com/traboule/traboule/protocol/ucan"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+// offerOf is a grant of ours as it is handed over.
+func (n *Node) offerOf(chain grant.Chain) offer.Grant {
+	o := offer.Grant{Chain: chain.Tokens(), Name: n.datasetName(chain.Dataset())}
+	if l, err := n.online(); err == nil {
+		o.Addresses = l.reachable()
+	}
+	return o
+}
+
+// pushGrant hands a grant to its audience's node and records that it has it.
+func (l *link) pushGrant(ctx context.Context, g given) error {
+	chain, err := l.node.renew(ctx, g.Dataset)
+	if err != nil {
+		return err
+	}
+	return l.push(ctx, g, false, func(ctx context.Context, stream protocol.Stream) error {
+		return offer.BringGrant(ctx, stream, l.node.offerOf(append(chain[:2:2], g.leaf)), offer.Options{})
+	})
+}
+
+// pushRevocation tells a grantee's node that a grant is over, and records that
+// it knows.
+func (l *link) pushRevocation(ctx context.Context, g given) error {
+	return l.push(ctx, g, true, func(ctx context.Context, stream protocol.Stream) error {
+		return offer.BringRevocation(ctx, stream, g.record, offer.Options{})
+	})
+}
+
+func (l *link) push(ctx context.Context, g given, revocation bool, bring func(context.Context, protocol.Stream) error) error {
+	to, ok := l.node.book.contactOf(g.Audience)
+	if !ok {
+		return fmt.Errorf("hand something to %s: no longer a contact", g.Audience.Short())
+	}
+	stream, err := l.dial(ctx, to.card.Node, to.card.Addresses, offer.ProtocolID)
+	if err != nil {
+		return err
+	}
+	if err := bring(ctx, stream); err != nil {
+		return err
+	}
+	return l.node.record(ctx, fact(factAcknowledged, crypto.DatasetScope(g.Dataset), acknowledgement{
+		Grant: g.cid.Bytes(), Revocation: revocation,
+	}))
+}
+
+// serveOffer answers those who bring something.
+func (l *link) serveOffer(ctx context.Context, stream protocol.Stream) {
+	if err := offer.Serve(ctx, stream, taker{l.node}, offer.Options{}); err != nil {
+		l.node.opt.Log.Debug("offer ended", "error", err)
+	}
+}
+
+// taker is what others may bring to this node.
+type taker struct{ node *Node }
+
+var errNotForUs = errors.New("the grant is not for us, or not from a contact")
+
+// TakeGrant keeps a grant that a contact gives to our owner.
+func (t taker) TakeGrant(ctx context.Context, from crypto.DID, g offer.Grant) error {
+	chain, err := grant.DecodeChain(g.Chain)
+	if err != nil {
+		return err
+	}
+	if _, known := t.node.book.contactOf(chain[grant.LinkBirth].Audience); !known {
+		return errNotForUs
+	}
+	_, err = t.node.accept(ctx, g)
+	return err
+}
+
+// TakeRevocation keeps a record that ends a delegation known here, whoever
+// brings it. One of which nothing is known, from nobody we know, is
+// remembered for a while only, and not acknowledged.
+func (t taker) TakeRevocation(ctx context.Context, from crypto.DID, token []byte) error {
+	n := t.node
+	record, err := ucan.DecodeInvocation(token)
+	if err != nil {
+		return err
+	}
+	revocation, err := ucan.ParseRevocation(record)
+	if err != nil {
+		return err
+	}
+	chain := n.book.chainDownTo(revocation.Target)
+	weighed, err := n.gate.WeighRevocation(record, chain)
+	if err != nil {
+		return err
+	}
+	if !weighed.Keep {
+		_, err := n.gate.Revoke(record, chain)
+		return errors.Join(errUnknownTarget, err)
+	}
+	n.changes.Lock()
+	defer n.changes.Unlock()
+	if n.book.knowsRecord(record.CID()) {
+		return nil
+	}
+	if err := n.record(ctx, vault.Fact{Kind: factRevocation, Public: token}); err != nil {
+		return err
+	}
+	n.passages.end(revocation.Target)
+	return n.vault.SaveMark()
+}
+
+var errUnknownTarget = errors.New("nothing is known here of what this revokes")
+
+// CurrentLinks gives those who stand under a grant of ours its upper links as
+// they are now.
+func (t taker) CurrentLinks(ctx context.Context, from crypto.DID, q offer.Question) ([][]byte, error) {
+	n := t.node
+	d, denial := n.gate.Check(from, q.Invocation, q.Proofs)
+	if denial != nil {
+		n.denied(from, denial)
+		return nil, denial.Refusal()
+	}
+	if d.Command != grant.CommandChain {
+		return nil, &protocol.Refusal{Code: protocol.Malformed}
+	}
+	chain, err := n.renew(ctx, d.Grant.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	return chain[:2].Tokens(), nil
+}
+
+// accept takes in a grant that names our owner: our owner lets our node use
+// it, and both are kept. Bringing it again changes nothing but its addresses.
+func (n *Node) accept(ctx context.Context, offered offer.Grant) (received, error) {
+	n.changes.Lock()
+	defer n.changes.Unlock()
+	chain, err := grant.DecodeChain(offered.Chain)
+	if err != nil {
+		return received{}, problem.New(problem.Invalid, "grant.altered").Because(err)
+	}
+	if len(chain) != grant.LinkGrant+1 || chain[grant.LinkGrant].Audience != n.keys.Owner().DID() {
+		return received{}, problem.New(problem.Invalid, "grant.somebody-else").Because(errNotForUs)
+	}
+	leaf := chain[grant.LinkGrant]
+	if n.now().Unix() > *leaf.Expires {
+		return received{}, problem.New(problem.Invalid, "grant.expired", "time", time.Unix(*leaf.Expires, 0).UTC().Format(time.RFC3339))
+	}
+	if before, ok := n.book.receivedBy(leaf.CID()); ok && slices.Equal(before.Addresses, offered.Addresses) {
+		return before, nil
+	}
+	own, err := grant.PassOn(n.keys.Owner(), chain, n.keys.Node().DID(), time.Unix(*leaf.Expires, 0), nil, newNonce())
+	if err != nil {
+		return received{}, problem.New(problem.Invalid, "grant.altered").Because(err)
+	}
+	return n.keepReceived(ctx, append(chain, own), offered.Name, offered.Addresses)
+}
+
+func (n *Node) keepReceived(ctx context.Context, chain grant.Chain, name string, addresses []string) (received, error) {
+	f := fact(factReceivedGrant, crypto.ReceivedScope(chain.Dataset()), receivedGrant{
+		Dataset: chain.Dataset(), Chain: chain.Tokens(), Name: name, Node: chain[grant.LinkNode].Audience,
+		Addresses: append([]string{}, addresses...),
+	})
+	if err := n.record(ctx, f); err != nil {
+		return received{}, err
+	}
+	r, _ := n.book.receivedBy(chain[grant.LinkGrant].CID())
+	return r, nil
+}
+
+// refreshChain asks the giver's node for the current upper links of a grant,
+// and keeps them.
+func (l *link) refreshChain(ctx context.Context, r received) (received, error) {
+	n := l.node
+	leaf := r.chain[grant.LinkGrant]
+	args := ucan.MakeMap(map[string]ucan.Value{"grant": ucan.Link(leaf.CID())})
+	invocation, err := grant.Ask(n.keys.Node(), r.chain, r.Node, grant.CommandChain, args, n.now(), newNonce())
+	if err != nil {
+		return r, err
+	}
+	stream, err := l.dial(ctx, r.Node, r.addresses(n), offer.ProtocolID)
+	if err != nil {
+		return r, err
+	}
+	tokens, err := offer.AskLinks(ctx, stream, offer.Question{Invocation: invocation.Bytes(), Proofs: r.chain.Tokens()}, offer.Options{})
+	if err != nil {
+		return r, err
+	}
+	if len(tokens) != 2 {
+		return r, misbehaved(errors.New("it sent another number of links than two"))
+	}
+	chain, err := grant.DecodeChain(append(tokens, r.chain[grant.LinkGrant:].Tokens()...))
+	if err != nil {
+		return r, misbehaved(err)
+	}
+	if chain.Dataset() != r.Dataset || chain[grant.LinkBirth].Audience != r.giver() {
+		return r, misbehaved(errors.New("the links are of another data set or owner"))
+	}
+	return n.keepReceived(ctx, chain, r.Name, r.Addresses)
+}
+
+// addresses is where the giver's node may be: where the grant said, and where
+// its card says.
+func (r *received) addresses(n *Node) []string {
+	list := slices.Clone(r.Addresses)
+	if k, ok := n.book.contactOf(r.giver()); ok && k.card.Node == r.Node {
+		for _, a := range k.card.Addresses {
+			if !slices.Contains(list, a) {
+				list = append(list, a)
+			}
+		}
+	}
+	return list
+}
+
+// chainDownTo is the chain under which a delegation is known here.
+func (b *book) chainDownTo(target cid.Cid) grant.Chain {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.witnessed(target)
+}
+
+// knowsRecord says whether a revocation record is in the journal already.
+func (b *book) knowsRecord(record cid.Cid) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.records[record]
+}

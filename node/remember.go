@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/crypto/canonical"
+	"github.com/traboule/traboule/node/access"
+	"github.com/traboule/traboule/protocol/contact"
+	"github.com/traboule/traboule/protocol/grant"
+	"github.com/traboule/traboule/protocol/ucan"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+// remember fills the book and the gate from the journal.
+func (n *Node) remember() error {
+	return n.vault.Facts(func(rec vault.Recorded) error {
+		if err := n.apply(rec); err != nil {
+			return fmt.Errorf("entry %d, kind %d: %w", rec.Seq, rec.Kind, err)
+		}
+		return nil
+	})
+}
+
+// record makes facts durable and then true.
+func (n *Node) record(ctx context.Context, facts ...vault.Fact) error {
+	seq, err := n.vault.Record(ctx, facts...)
+	if err != nil {
+		return err
+	}
+	for _, fact := range facts {
+		if err := n.apply(vault.Recorded{Fact: fact, Seq: seq, Time: n.now().Unix()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fact makes a fact with a sealed body.
+func fact(kind uint16, scope crypto.Scope, body any) vault.Fact {
+	return vault.Fact{Kind: kind, Scope: scope, Body: canonical.MustMarshal(body)}
+}
+
+// apply takes one fact into the book or the gate. What was erased is skipped.
+func (n *Node) apply(rec vault.Recorded) error {
+	b := n.book
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if rec.Erased {
+		return n.applyPublic(rec)
+	}
+	switch rec.Kind {
+	case factProfile:
+		return canonical.Unmarshal(rec.Body, &b.profile)
+	case factInvitation:
+		return b.applyInvitation(rec)
+	case factContact:
+		return b.applyContact(rec)
+	case factContactGone:
+		delete(b.contacts, crypto.DID(rec.Body))
+	case factUpperLinks:
+		return b.applyUpperLinks(rec)
+	case factGiven:
+		return b.applyGiven(rec)
+	case factAcknowledged:
+		return b.applyAcknowledged(rec)
+	case factReceivedGrant:
+		return b.applyReceived(rec)
+	case factFetched:
+		return b.applyFetched(rec)
+	case factDelivered:
+		if err := b.applyDelivered(rec); err != nil {
+			return err
+		}
+		return n.applyPublic(rec)
+	default:
+		return n.applyPublic(rec)
+	}
+	return nil
+}
+
+// applyPublic takes what stays readable when a scope's keys are gone.
+func (n *Node) applyPublic(rec vault.Recorded) error {
+	switch rec.Kind {
+	case factRevocation:
+		return n.applyRevocation(rec)
+	case factDelivered:
+		var mark deliveryMark
+		if err := canonical.Unmarshal(rec.Public, &mark); err != nil {
+			return err
+		}
+		return n.applyMark(mark)
+	case factClock:
+		if len(rec.Public) == 8 {
+			n.gate.Mark(time.Unix(int64(binary.BigEndian.Uint64(rec.Public)), 0))
+		}
+	}
+	return nil
+}
+
+func (n *Node) applyMark(mark deliveryMark) error {
+	n.gate.LoadRecent(access.Seen{Digest: mark.Invocation, Expires: mark.Expires})
+	for _, use := range mark.Uses {
+		carrier, err := asCID(use.Delegation)
+		if err != nil {
+			return err
+		}
+		n.gate.LoadUses(access.Use{Delegation: carrier, Head: use.Head})
+	}
+	return nil
+}
+
+func (b *book) applyInvitation(rec vault.Recorded) error {
+	var i invitation
+	if err := canonical.Unmarshal(rec.Body, &i); err != nil {
+		return err
+	}
+	b.invitations[i.Digest] = i
+	return nil
+}
+
+func (b *book) applyContact(rec vault.Recorded) error {
+	var f contactFact
+	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
+		return err
+	}
+	card, err := contact.ParseCard(f.Card, time.Unix(rec.Time, 0)) // it was good when it came
+	if err != nil {
+		return fmt.Errorf("card: %w", err)
+	}
+	b.contacts[f.Owner] = &known{contactFact: f, card: card}
+	return nil
+}
+
+func (b *book) applyUpperLinks(rec vault.Recorded) error {
+	var f upperLinks
+	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
+		return err
+	}
+	chain, err := grant.DecodeChain([][]byte{f.Birth, f.Node})
+	if err != nil {
+		return err
+	}
+	b.upper[chain.Dataset()] = chain
+	return nil
+}
+
+func (b *book) applyGiven(rec vault.Recorded) error {
+	var f givenFact
+	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
+		return err
+	}
+	leaf, err := ucan.DecodeDelegation(f.Leaf)
+	if err != nil {
+		return err
+	}
+	g, err := grant.Parse(leaf)
+	if err != nil {
+		return err
+	}
+	b.given[leaf.CID()] = &given{givenFact: f, leaf: leaf, grant: g, cid: leaf.CID(), issued: time.Unix(rec.Time, 0)}
+	return nil
+}
+
+func (b *book) applyAcknowledged(rec vault.Recorded) error {
+	var f acknowledgement
+	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
+		return err
+	}
+	c, err := asCID(f.Grant)
+	if err != nil {
+		return err
+	}
+	if g, ok := b.given[c]; ok {
+		g.acknowledged = true
+		g.told = g.told || f.Revocation
+	}
+	return nil
+}
+
+func (b *book) applyReceived(rec vault.Recorded) error {
+	var f receivedGrant
+	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
+		return err
+	}
+	chain, err := grant.DecodeChain(f.Chain)
+	if err != nil {
+		return err
+	}
+	g, err := chain.Grant()
+	if err != nil {
+		return err
+	}
+	c := chain[grant.LinkGrant].CID()
+	since := time.Unix(rec.Time, 0)
+	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since}
+	if before, ok := b.received[c]; ok {
+		next.since, next.last, next.at, next.count, next.over = before.since, before.last, before.at, before.count, before.over
+	}
+	b.received[c] = next
+	return nil
+}
+
+func (b *book) applyFetched(rec vault.Recorded) error {
+	var f fetched
+	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
+		return err
+	}
+	c, err := asCID(f.Grant)
+	if err != nil {
+		return err
+	}
+	if r, ok := b.received[c]; ok {
+		r.last, r.at = f, time.Unix(rec.Time, 0)
+		r.count++
+	}
+	return nil
+}
+
+func (b *book) applyDelivered(rec vault.Recorded) error {
+	var f delivery
+	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
+		return err
+	}
+	c, err := asCID(f.Grant)
+	if err != nil {
+		return err
+	}
+	if g, ok := b.given[c]; ok {
+		g.deliveries++
+		g.acknowledged = true // who fetches has the grant
+		g.last, g.lastTime = f, time.Unix(rec.Time, 0)
+	}
+	return nil
+}
+
+// applyRevocation takes a record, ours or a contact's, for good.
+func (n *Node) applyRevocation(rec vault.Recorded) error {
+	record, err := ucan.DecodeInvocation(rec.Public)
+	if err != nil {
+		return err
+	}
+	revocation, err := ucan.ParseRevocation(record)
+	if err != nil {
+		return err
+	}
+	chain := n.book.witnessed(revocation.Target)
+	n.book.records[record.CID()] = true
+	if revocation.Counts(chain) {
+		n.book.markRevoked(revocation.Target, rec.Public)
+	}
+	return n.gate.LoadRevocation(record, chain)
+}
+
+// witnessed is the chain, from the data set down to target, under which a
+// delegation is known here: one of ours, or a link of one that we received.
+func (b *book) witnessed(target cid.Cid) grant.Chain {
+	if g, ok := b.given[target]; ok && b.upper[g.Dataset] != nil {
+		return append(b.upper[g.Dataset][:2:2], g.leaf)
+	}
+	for _, r := range b.received {
+		for i, link := range r.chain {
+			if link.CID().Equals(target) {
+				return r.chain[:i+1]
+			}
+		}
+	}
+	return nil
+}
+
+func (b *book) markRevoked(target cid.Cid, record []byte) {
+	if g, ok := b.given[target]; ok {
+		g.revoked, g.record = true, record
+	}
+	for _, r := range b.received {
+		for _, link := range r.chain {
+			r.over = r.over || link.CID().Equals(target)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/node/control"
+	"github.com/traboule/traboule/node/p2p"
+	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/protocol"
+	"github.com/traboule/traboule/protocol/contact"
+	"github.com/traboule/traboule/protocol/offer"
+	"github.com/traboule/traboule/protocol/transfer"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+var defaultListen = []string{
+	"/ip4/0.0.0.0/tcp/4721", "/ip4/0.0.0.0/udp/4721/quic-v1",
+	"/ip6/::/tcp/4721", "/ip6/::/udp/4721/quic-v1",
+}
+
+const (
+	// pushPatience bounds the first try to hand something to a contact, while
+	// the owner waits.
+	pushPatience = 5 * time.Second
+	// retryEvery is how often what could not be handed over is tried again.
+	retryEvery = 30 * time.Second
+)
+
+// link is the node's place on the network while it runs.
+type link struct {
+	node *Node
+	host *p2p.Host
+}
+
+// Run puts the node on the network and answers commands until ctx is done and
+// all has stopped. It calls ready once, when peers and commands are answered.
+func (n *Node) Run(ctx context.Context, ready func(RunInfo)) error {
+	if err := n.run(ctx, ready); err != nil && ctx.Err() == nil {
+		return explain(err)
+	}
+	return nil
+}
+
+func (n *Node) run(ctx context.Context, ready func(RunInfo)) error {
+	listen := n.opt.Listen
+	if len(listen) == 0 {
+		listen = defaultListen
+	}
+	host, err := p2p.New(p2p.Options{Key: n.keys.Node(), Listen: listen, PreferTCP: true})
+	if err != nil {
+		return problem.New(problem.Busy, "run.no-address", "why", err.Error()).Because(err)
+	}
+	l := &link{node: n, host: host}
+	l.answer()
+	commands, err := control.Listen(n.opt.Home)
+	if err != nil {
+		return errors.Join(err, host.Close())
+	}
+	n.setLink(l)
+	defer n.setLink(nil)
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return host.Run(ctx) })
+	group.Go(func() error { return control.Serve(ctx, commands, n.command) })
+	group.Go(func() error { return l.tend(ctx) })
+	ready(RunInfo{
+		Home: n.opt.Home, Owner: string(n.keys.Owner().DID()), Node: string(n.keys.Node().DID()), Addresses: host.Addrs(),
+	})
+	err = group.Wait()
+	return errors.Join(err, n.saveDenials(context.WithoutCancel(ctx)))
+}
+
+// command carries out an operation that came as JSON.
+func (n *Node) command(ctx context.Context, operation string, request json.RawMessage, progress func(control.Progress)) (json.RawMessage, error) {
+	var result json.RawMessage
+	err := n.Call(ctx, operation, request, &result, progress)
+	return result, err
+}
+
+// answer names what this node answers to peers.
+func (l *link) answer() {
+	l.host.Handle(transfer.ProtocolID, l.serveTransfer)
+	l.host.Handle(contact.ProtocolID, l.serveContact)
+	l.host.Handle(offer.ProtocolID, l.serveOffer)
+	for _, k := range l.node.book.contactList() {
+		l.host.Protect(k.card.Node)
+	}
+}
+
+// tend does what is due from time to time, until ctx is done.
+func (l *link) tend(ctx context.Context) error {
+	tick := time.NewTicker(retryEvery)
+	defer tick.Stop()
+	for {
+		l.handOver(ctx)
+		if err := l.node.housekeeping(ctx); err != nil && ctx.Err() == nil {
+			l.node.opt.Log.Error("housekeeping", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// housekeeping writes what is due: the clock mark, the denials of the last
+// minute, our own links that have aged.
+func (n *Node) housekeeping(ctx context.Context) error {
+	if at, due := n.gate.MarkDue(); due {
+		public := binary.BigEndian.AppendUint64(nil, uint64(at.Unix()))
+		if err := n.record(ctx, vault.Fact{Kind: factClock, Public: public}); err != nil {
+			return err
+		}
+	}
+	if now := n.now(); now.Sub(n.denialsSaved) >= denialsEvery {
+		n.denialsSaved = now
+		if err := n.saveDenials(ctx); err != nil {
+			return err
+		}
+	}
+	for _, d := range n.vault.Datasets() {
+		if d.From != "" {
+			continue
+		}
+		if _, err := n.renew(ctx, d.DID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handOver pushes grants and revocations that their grantee has not
+// acknowledged yet.
+func (l *link) handOver(ctx context.Context) {
+	for _, g := range l.node.book.givenOn("") {
+		if ctx.Err() != nil || l.node.vault.Suspended() != "" {
+			return
+		}
+		switch {
+		case g.revoked && !g.told:
+			l.quietly(ctx, func(ctx context.Context) error { return l.pushRevocation(ctx, g) })
+		case !g.acknowledged && !g.ended(l.node.now()):
+			l.quietly(ctx, func(ctx context.Context) error { return l.pushGrant(ctx, g) })
+		}
+	}
+}
+
+// quietly tries something that is tried again later if it fails.
+func (l *link) quietly(ctx context.Context, try func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(ctx, pushPatience)
+	defer cancel()
+	if err := try(ctx); err != nil {
+		l.node.opt.Log.Debug("push", "error", err)
+	}
+}
+
+// dial opens a conversation with a node.
+func (l *link) dial(ctx context.Context, node crypto.DID, addresses []string, id string) (protocol.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialPatience)
+	defer cancel()
+	return l.host.Dial(ctx, node, addresses, id)
+}

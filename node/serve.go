@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/crypto/canonical"
+	"github.com/traboule/traboule/node/access"
+	"github.com/traboule/traboule/protocol"
+	"github.com/traboule/traboule/protocol/envelope"
+	"github.com/traboule/traboule/protocol/transfer"
+	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/blocks"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+// serveTransfer answers one request for a data set. The stream ends when a
+// link of the grant's chain is revoked, or with the earliest expiry in it.
+func (l *link) serveTransfer(ctx context.Context, stream protocol.Stream) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s := &serving{node: l.node, cancel: cancel}
+	// A peer that takes nothing must not make a revocation wait for it.
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), errEnded) {
+			_ = l.host.Abort(stream)
+		}
+	})()
+	err := transfer.Serve(ctx, stream, s, transfer.ServerOptions{Now: l.node.opt.Now})
+	if errors.Is(context.Cause(ctx), errEnded) {
+		// What was written and not yet sent must not leave either.
+		err = errors.Join(err, l.host.Abort(stream))
+	}
+	s.leave()
+	if err != nil {
+		l.node.opt.Log.Debug("transfer ended", "error", err)
+	}
+}
+
+// serving is one request being answered. It is the one place where bytes of a
+// data set leave the node: the gate is asked, the journal told, in this order,
+// before the head that opens them is handed out.
+type serving struct {
+	node    *Node
+	cancel  context.CancelCauseFunc
+	passage *passage
+	ends    *time.Timer // cancels at the earliest expiry
+}
+
+// errOver is why a passage is cut when its time is up: the peer asks again.
+var errOver = errors.New("the admission is over")
+
+// Open decides whether a request is answered, and with what.
+func (s *serving) Open(ctx context.Context, peer crypto.DID, req transfer.Request) (transfer.Passage, error) {
+	n := s.node
+	d, denial := n.gate.Check(peer, req.Invocation, req.Proofs)
+	if denial != nil {
+		n.denied(peer, denial)
+		return nil, denial.Refusal()
+	}
+	s.passage = n.passages.enter(cidsOf(d), s.cancel)
+	if n.gate.Revoked(d.Chain) { // between the check and the entry
+		return nil, &protocol.Refusal{Code: protocol.Revoked}
+	}
+	delivered, err := s.deliver(ctx, d)
+	if err != nil {
+		n.gate.Release(d)
+		return nil, err
+	}
+	s.ends = time.AfterFunc(d.Ends.Sub(n.now()), func() { s.cancel(errOver) })
+	return delivered, nil
+}
+
+// leave says that no further byte will be written.
+func (s *serving) leave() {
+	if s.ends != nil {
+		s.ends.Stop()
+	}
+	if s.passage != nil {
+		s.node.passages.leave(s.passage)
+	}
+}
+
+func cidsOf(d *access.Decision) []cid.Cid {
+	list := make([]cid.Cid, len(d.Chain))
+	for i, link := range d.Chain {
+		list[i] = link.CID()
+	}
+	return list
+}
+
+// deliver cuts the view, draws the use, seals the head and journals the
+// delivery; only then may the head leave.
+func (s *serving) deliver(ctx context.Context, d *access.Decision) (*delivered, error) {
+	n := s.node
+	head, err := n.vault.ViewHead(ctx, d.Grant.Dataset, viewOf(d.Args.Paths))
+	if err != nil {
+		return nil, fmt.Errorf("cut the view: %w", err)
+	}
+	uses, denial := n.gate.Use(d, sha256.Sum256(head.Bytes))
+	if denial != nil {
+		n.denied(d.Audience, denial)
+		return nil, denial.Refusal()
+	}
+	sealed, err := envelope.Seal(n.keys.Node(), envelope.Binding{
+		Dataset: d.Grant.Dataset, Grant: d.Leaf, Generation: head.Generation, Sequence: head.Sequence, Audience: d.Audience,
+	}, d.Args.HPKE, head.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	allowed, err := n.blocksOf(head.Head)
+	if err != nil {
+		return nil, fmt.Errorf("list the view's blocks: %w", err)
+	}
+	if err := n.record(ctx, n.deliveryFact(d, head, uses)); err != nil {
+		return nil, fmt.Errorf("journal the delivery: %w", err)
+	}
+	return &delivered{head: sealed, allowed: allowed, vault: n.vault}, nil
+}
+
+// blocksOf names every block that a head opens: its description, its pages and
+// its data. Nothing else is served under it.
+func (n *Node) blocksOf(head storage.Head) (map[crypto.BlockName]struct{}, error) {
+	tracker := storage.NewTracker(head)
+	for !tracker.Done() {
+		for _, name := range tracker.Wants(pagesAtOnce) {
+			page, err := n.vault.Blocks().Get(name, nil)
+			if err != nil {
+				return nil, err
+			}
+			if err := tracker.Add(name, page); err != nil {
+				return nil, err
+			}
+		}
+	}
+	allowed := map[crypto.BlockName]struct{}{}
+	for _, names := range [][]crypto.BlockName{tracker.Pages(), tracker.Blocks(), {head.Description.Name}} {
+		for _, name := range names {
+			allowed[name] = struct{}{}
+		}
+	}
+	return allowed, nil
+}
+
+// viewOf is the view that canonical paths ask for; "" is everything.
+func viewOf(paths []string) vault.View {
+	for _, path := range paths {
+		if path == "" {
+			return vault.View{Whole: true}
+		}
+	}
+	return vault.View{Paths: paths}
+}
+
+func (n *Node) deliveryFact(d *access.Decision, head vault.SignedHead, uses []access.Use) vault.Fact {
+	g, _ := n.book.givenBy(d.Leaf)
+	mark := deliveryMark{Invocation: d.Seen.Digest, Expires: d.Seen.Expires, Uses: []usedMark{}}
+	for _, use := range uses {
+		mark.Uses = append(mark.Uses, usedMark{Delegation: use.Delegation.Bytes(), Head: use.Head})
+	}
+	f := fact(factDelivered, crypto.DatasetScope(d.Grant.Dataset), delivery{
+		Dataset: d.Grant.Dataset, Grant: d.Leaf.Bytes(), Peer: d.Audience, Version: head.Sequence,
+		Files: head.Counts.Files, Bytes: head.Counts.Bytes, Purpose: d.Args.Purpose,
+		Repeated: g.deliveries > 0 && g.last.Version == head.Sequence,
+	})
+	f.Public = canonical.MustMarshal(mark)
+	return f
+}
+
+// delivered is a view on its way out: its sealed head and its blocks.
+type delivered struct {
+	head    []byte
+	allowed map[crypto.BlockName]struct{}
+	vault   *vault.Vault
+}
+
+// Head is the sealed head.
+func (d *delivered) Head() []byte { return d.head }
+
+// Block appends a block of the view to dst, as it lies on the disk.
+func (d *delivered) Block(_ context.Context, name crypto.BlockName, dst []byte) ([]byte, error) {
+	if _, ok := d.allowed[name]; !ok {
+		return nil, transfer.ErrNotGranted
+	}
+	data, err := d.vault.Blocks().Get(name, dst)
+	if errors.Is(err, blocks.ErrNotFound) {
+		err = transfer.ErrMissing
+	}
+	return data, err
+}
+
+// Close lets go of the view.
+func (d *delivered) Close() {}

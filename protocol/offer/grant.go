@@ -42,7 +42,11 @@ func (g Grant) encode() ([]byte, error) {
 	if err := g.check(); err != nil {
 		return nil, err
 	}
-	return canonical.Marshal(grantBody{Chain: g.Chain, Name: g.Name, Addresses: append([]string{}, g.Addresses...)})
+	body := canonical.MustMarshal(grantBody{Chain: g.Chain, Name: g.Name, Addresses: append([]string{}, g.Addresses...)})
+	if len(body) > MaxGrant {
+		return nil, fmt.Errorf("%w: a grant of %d bytes, at most %d", ErrMalformed, len(body), MaxGrant)
+	}
+	return body, nil
 }
 
 func parseGrant(body []byte) (Grant, error) {

@@ -25,6 +25,7 @@ import (
 type book struct {
 	mu          sync.Mutex
 	profile     profile
+	kit         *kitSaved
 	invitations map[[32]byte]invitation
 	contacts    map[crypto.DID]*known      // by owner
 	upper       map[crypto.DID]grant.Chain // by data set of ours: the two upper links
@@ -49,6 +50,7 @@ type given struct {
 	acknowledged bool
 	revoked      bool
 	record       []byte // of the revocation
+	raised       bool   // the data set's generation was raised after it
 	told         bool   // the grantee's node has acknowledged the revocation
 	deliveries   int
 	last         delivery
@@ -157,6 +159,12 @@ func (b *book) ownProfile() profile {
 	return b.profile
 }
 
+func (b *book) kitSaved() *kitSaved {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kit
+}
+
 func (b *book) invitationOf(digest [32]byte) (invitation, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -227,6 +235,19 @@ func (b *book) liveOn(dataset crypto.DID, now time.Time) int {
 	count := 0
 	for _, g := range b.givenOn(dataset) {
 		if !g.ended(now) {
+			count++
+		}
+	}
+	return count
+}
+
+// receivedFrom counts the grants that an owner gave us.
+func (b *book) receivedFrom(giver crypto.DID) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	count := 0
+	for _, r := range b.received {
+		if r.giver() == giver {
 			count++
 		}
 	}

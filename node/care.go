@@ -5,7 +5,9 @@ package node
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/traboule/traboule/crypto"
@@ -43,6 +45,17 @@ func (n *Node) warnings(r StatusResult) []Notice {
 	}
 	if r.Suspended {
 		list = append(list, Notice{Key: "warn-suspended", Args: map[string]string{"why": n.vault.Suspended()}})
+	}
+	if behind := n.gate.Behind(); behind > 0 {
+		list = append(list, Notice{Key: "warn-clock", Args: map[string]string{"span": behind.String()}})
+	}
+	if r.Datasets > 0 {
+		switch saved := n.book.kitSaved(); {
+		case saved == nil:
+			list = append(list, Notice{Key: "warn-no-kit"})
+		case saved.Scopes != n.scopesDigest():
+			list = append(list, Notice{Key: "warn-old-kit"})
+		}
 	}
 	for _, healed := range n.found.Healed {
 		list = append(list, Notice{Key: "warn-healed", Args: map[string]string{"what": healed}})
@@ -125,5 +138,31 @@ func (n *Node) kit(ctx context.Context, q KitRequest, _ func(Progress)) (KitResu
 	if err := disk.WriteFileAtomic(disk.OS, q.To, kit.Bytes(), 0o600); err != nil {
 		return KitResult{}, about(err, "path", q.To)
 	}
+	if err := n.record(ctx, fact(factKitSaved, crypto.NodeScope, kitSaved{Scopes: n.scopesDigest()})); err != nil {
+		return KitResult{}, err
+	}
 	return KitResult{To: q.To, Bytes: int64(kit.Len())}, nil
+}
+
+// scopesDigest tells whether anything has got keys, or lost them, since.
+func (n *Node) scopesDigest() [32]byte {
+	hash := sha256.New()
+	for _, scope := range n.keys.Scopes() {
+		fmt.Fprintf(hash, "%s\n", scope)
+	}
+	return [32]byte(hash.Sum(nil))
+}
+
+// LowerClock takes the clock as it stands for right, although the journal has
+// seen a later time: an act of the owner, who shows it by the secret.
+func LowerClock(ctx context.Context, home string, secret Secret) error {
+	n, err := OpenHome(ctx, Options{Home: home, Secret: secret})
+	if err != nil {
+		return err
+	}
+	err = n.record(ctx, vault.Fact{Kind: factClockLowered, Public: publicMark(n.now())})
+	if closing := n.Close(); err == nil {
+		err = closing
+	}
+	return about(err)
 }

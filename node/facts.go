@@ -23,6 +23,9 @@ const (
 	factDenials       uint16 = 111 // node: denials
 	factClock         uint16 = 112 // public: the mark, Unix seconds
 	factConfirmed     uint16 = 113 // node: empty
+	factRaised        uint16 = 114 // data set: the revoked grant's CID
+	factClockLowered  uint16 = 115 // public: the mark, Unix seconds
+	factKitSaved      uint16 = 116 // node: kitSaved
 )
 
 // profile is what the owner's card says besides keys.
@@ -109,6 +112,11 @@ type fetched struct {
 	Files   uint64     `cbor:"files"`
 	Bytes   uint64     `cbor:"bytes"`
 	New     uint64     `cbor:"new"` // ciphertext bytes received
+}
+
+// kitSaved says what the last recovery kit holds.
+type kitSaved struct {
+	Scopes [32]byte `cbor:"scopes"` // digest of the scopes that had keys
 }
 
 // denials are refusals of a minute, counted by peer and reason.

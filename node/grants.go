@@ -84,6 +84,9 @@ func (n *Node) grant(ctx context.Context, q GrantRequest, _ func(Progress)) (Gra
 	if err != nil {
 		return GrantResult{}, err
 	}
+	if err := n.checkPaths(ctx, d, q.Paths); err != nil {
+		return GrantResult{}, err
+	}
 	leaf, err := grant.Issue(n.keys.Node(), wanted, newNonce())
 	if err != nil {
 		return GrantResult{}, problem.New(problem.Usage, "grant.unsayable", "why", err.Error()).Because(err)
@@ -93,6 +96,21 @@ func (n *Node) grant(ctx context.Context, q GrantRequest, _ func(Progress)) (Gra
 		return GrantResult{}, err
 	}
 	return n.offerNow(ctx, leaf.CID(), append(chain[:2:2], leaf))
+}
+
+// checkPaths refuses paths under which the data set holds nothing, which are
+// slips of the keyboard more often than plans.
+func (n *Node) checkPaths(ctx context.Context, d vault.Dataset, paths []string) error {
+	for _, path := range paths {
+		head, err := n.vault.ViewHead(ctx, d.DID, vault.View{Paths: []string{path}})
+		if err != nil {
+			return about(err, "name", d.Name, "path", path)
+		}
+		if head.Counts.Files+head.Counts.Folders == 0 {
+			return problem.New(problem.NotFound, "no-such-path", "name", d.Name, "path", path)
+		}
+	}
+	return nil
 }
 
 // parties finds who grants what to whom.
@@ -276,6 +294,7 @@ func (n *Node) revoke(ctx context.Context, q NameRequest, _ func(Progress)) (Rev
 // end makes a revocation durable, stops the transfers under the grant, and
 // raises the data set's generation. It says how many transfers it stopped.
 func (n *Node) end(ctx context.Context, g given) (stopped int, err error) {
+	ctx = context.WithoutCancel(ctx) // half a revocation is none
 	record, err := ucan.Revoke(n.keys.Node(), g.cid, nil, newNonce())
 	if err != nil {
 		return 0, err
@@ -284,10 +303,32 @@ func (n *Node) end(ctx context.Context, g given) (stopped int, err error) {
 		return 0, err
 	}
 	stopped = n.passages.end(g.cid)
+	return stopped, n.raise(ctx, g)
+}
+
+// raise sees to it that what is added from now on has keys which the grantee
+// of a revoked grant never had.
+func (n *Node) raise(ctx context.Context, g given) error {
 	if _, err := n.vault.BumpGeneration(ctx, g.Dataset); err != nil {
-		return stopped, err
+		return err
 	}
-	return stopped, n.vault.SaveMark()
+	raised := vault.Fact{Kind: factRaised, Scope: crypto.DatasetScope(g.Dataset), Body: g.cid.Bytes()}
+	if err := n.record(ctx, raised); err != nil {
+		return err
+	}
+	return n.vault.SaveMark()
+}
+
+// finishRevocations raises what a crash kept a revocation from raising.
+func (n *Node) finishRevocations(ctx context.Context) error {
+	for _, g := range n.book.givenOn("") {
+		if g.revoked && !g.raised {
+			if err := n.raise(ctx, g); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // whatRevokingDid is the sentences that are true of this revocation, and no

@@ -188,7 +188,11 @@ func openHome(opt Options) (*Node, error) {
 	n.gate = access.New(access.Options{
 		Self: n.keys.Node().DID(), Datasets: n.standing, Known: n.book.isIssuer, Clock: opt.Now,
 	})
-	if err := n.remember(); err != nil {
+	err = n.remember()
+	if err == nil {
+		err = n.finishRevocations(context.Background())
+	}
+	if err != nil {
 		v.Close()
 		return nil, fmt.Errorf("read back what the node knows: %w", err)
 	}

@@ -75,6 +75,9 @@ func (l *link) serveOffer(ctx context.Context, stream protocol.Stream) {
 // taker is what others may bring to this node.
 type taker struct{ node *Node }
 
+// maxReceived bounds the grants that one contact may bring unasked.
+const maxReceived = 1000
+
 var errNotForUs = errors.New("the grant is not for us, or not from a contact")
 
 // TakeGrant keeps a grant that a contact gives to our owner.
@@ -83,8 +86,12 @@ func (t taker) TakeGrant(ctx context.Context, from crypto.DID, g offer.Grant) er
 	if err != nil {
 		return err
 	}
-	if _, known := t.node.book.contactOf(chain[grant.LinkBirth].Audience); !known {
+	giver := chain[grant.LinkBirth].Audience
+	if _, known := t.node.book.contactOf(giver); !known {
 		return errNotForUs
+	}
+	if t.node.book.receivedFrom(giver) >= maxReceived {
+		return &protocol.Refusal{Code: protocol.Limit}
 	}
 	_, err = t.node.accept(ctx, g)
 	return err

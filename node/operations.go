@@ -191,7 +191,6 @@ type Dataset struct {
 	Changed  time.Time `json:"changed"`
 	Source   string    `json:"source,omitempty"`
 	Grants   int       `json:"grants"`            // that are live
-	Partial  bool      `json:"partial,omitempty"` // a fetch was interrupted; fetch again to go on
 	Missing  bool      `json:"missing,omitempty"` // restored from a kit: its content is not here
 }
 
@@ -291,7 +290,6 @@ type Contact struct {
 	Fingerprint string    `json:"fingerprint"`
 	Confirmed   bool      `json:"confirmed"` // we added their link, or confirmed their fingerprint
 	Expires     time.Time `json:"expires"`
-	LastSeen    time.Time `json:"last_seen,omitzero"`
 }
 
 // ContactListResult is the contacts.

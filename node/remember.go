@@ -71,6 +71,11 @@ func (n *Node) apply(rec vault.Recorded) error {
 		return b.applyGiven(rec)
 	case factAcknowledged:
 		return b.applyAcknowledged(rec)
+	case factRaised:
+		return b.applyRaised(rec)
+	case factKitSaved:
+		b.kit = &kitSaved{}
+		return canonical.Unmarshal(rec.Body, b.kit)
 	case factReceivedGrant:
 		return b.applyReceived(rec)
 	case factFetched:
@@ -98,11 +103,21 @@ func (n *Node) applyPublic(rec vault.Recorded) error {
 		}
 		return n.applyMark(mark)
 	case factClock:
-		if len(rec.Public) == 8 {
-			n.gate.Mark(time.Unix(int64(binary.BigEndian.Uint64(rec.Public)), 0))
-		}
+		n.gate.Mark(markOf(rec.Public))
+	case factClockLowered:
+		n.gate.LowerMark(markOf(rec.Public))
 	}
 	return nil
+}
+
+// publicMark is a clock mark as the journal shows it.
+func publicMark(at time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(at.Unix())) }
+
+func markOf(public []byte) time.Time {
+	if len(public) != 8 {
+		return time.Unix(0, 0)
+	}
+	return time.Unix(int64(binary.BigEndian.Uint64(public)), 0)
 }
 
 func (n *Node) applyMark(mark deliveryMark) error {
@@ -181,6 +196,17 @@ func (b *book) applyAcknowledged(rec vault.Recorded) error {
 	if g, ok := b.given[c]; ok {
 		g.acknowledged = true
 		g.told = g.told || f.Revocation
+	}
+	return nil
+}
+
+func (b *book) applyRaised(rec vault.Recorded) error {
+	c, err := asCID(rec.Body)
+	if err != nil {
+		return err
+	}
+	if g, ok := b.given[c]; ok {
+		g.raised = true
 	}
 	return nil
 }

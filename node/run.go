@@ -4,7 +4,6 @@ package node
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"time"
@@ -117,8 +116,7 @@ func (l *link) tend(ctx context.Context) error {
 // minute, our own links that have aged.
 func (n *Node) housekeeping(ctx context.Context) error {
 	if at, due := n.gate.MarkDue(); due {
-		public := binary.BigEndian.AppendUint64(nil, uint64(at.Unix()))
-		if err := n.record(ctx, vault.Fact{Kind: factClock, Public: public}); err != nil {
+		if err := n.record(ctx, vault.Fact{Kind: factClock, Public: publicMark(at)}); err != nil {
 			return err
 		}
 	}

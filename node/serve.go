@@ -73,6 +73,9 @@ func (s *serving) Open(ctx context.Context, peer crypto.DID, req transfer.Reques
 	delivered, err := s.deliver(ctx, d)
 	if err != nil {
 		n.gate.Release(d)
+		if refusal := (*protocol.Refusal)(nil); !errors.As(err, &refusal) {
+			err = fmt.Errorf("%w: %w", &protocol.Refusal{Code: protocol.Failed}, err)
+		}
 		return nil, err
 	}
 	s.ends = time.AfterFunc(d.Ends.Sub(n.now()), func() { s.cancel(errOver) })

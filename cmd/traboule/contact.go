@@ -45,16 +45,13 @@ func (a *app) showContacts(r node.ContactListResult) {
 		return
 	}
 	t := table{}
-	t.row(a.text("column.name"), a.text("column.kind"), a.text("column.fingerprint"), a.text("column.confirmed"), a.text("column.seen"))
+	t.row(a.text("column.name"), a.text("column.kind"), a.text("column.fingerprint"), a.text("column.confirmed"))
 	for _, c := range r.Contacts {
-		confirmed, seen := a.text("word.no"), a.text("word.never")
+		confirmed := a.text("word.no")
 		if c.Confirmed {
 			confirmed = a.text("word.yes")
 		}
-		if !c.LastSeen.IsZero() {
-			seen = a.lang.Time(c.LastSeen.Local())
-		}
-		t.row(clean(c.Name), a.word("kind", c.Kind), clean(c.Fingerprint), confirmed, seen)
+		t.row(clean(c.Name), a.word("kind", c.Kind), clean(c.Fingerprint), confirmed)
 	}
 	t.print(a.out)
 }

@@ -36,11 +36,8 @@ func (a *app) from(d node.Dataset) string {
 
 // flaws says what is not all there.
 func (a *app) flaws(d node.Dataset) string {
-	switch {
-	case d.Missing:
+	if d.Missing {
 		return a.text("list.missing")
-	case d.Partial:
-		return a.text("list.partial")
 	}
 	return ""
 }

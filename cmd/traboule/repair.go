@@ -11,14 +11,17 @@ import (
 )
 
 func (a *app) repairCommand() *cobra.Command {
-	return a.command("repair", "repair", with(problem.DiskFull), func(cmd *cobra.Command, _ []string) error {
-		return a.repair(cmd)
+	var clock bool
+	c := a.command("repair", "repair", with(problem.DiskFull), func(cmd *cobra.Command, _ []string) error {
+		return a.repair(cmd, clock)
 	})
+	c.Flags().BoolVar(&clock, "clock", false, a.flag("repair", "clock"))
+	return c
 }
 
 // repair opens the vault itself, since what it mends may keep a node from
 // opening it; a running node must be stopped first.
-func (a *app) repair(cmd *cobra.Command) error {
+func (a *app) repair(cmd *cobra.Command, clock bool) error {
 	home, err := a.homeDir()
 	if err != nil {
 		return err
@@ -30,6 +33,12 @@ func (a *app) repair(cmd *cobra.Command) error {
 	secret, err := a.unlockAt(home)
 	if err != nil {
 		return err
+	}
+	if clock {
+		if err := node.LowerClock(cmd.Context(), home, secret); err != nil {
+			return err
+		}
+		return a.show(node.None{}, func() { a.say("repair.clock") })
 	}
 	r, err := node.RepairHome(cmd.Context(), home, secret)
 	if err != nil {

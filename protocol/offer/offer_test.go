@@ -190,11 +190,11 @@ func TestLyingTakers(t *testing.T) {
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		taker, bringer := ends(t)
+		_, bringer := ends(t)
 		if err := BringGrant(t.Context(), bringer, someGrant, Options{}); !errors.Is(err, ErrSlow) {
 			t.Errorf("silence: %v", err)
 		}
-		taker, _ = ends(t)
+		taker, _ := ends(t)
 		if err := Serve(t.Context(), taker, &shelf{}, Options{}); !errors.Is(err, ErrSlow) {
 			t.Errorf("silence of the bringer: %v", err)
 		}

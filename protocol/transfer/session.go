@@ -16,7 +16,8 @@ import (
 	"github.com/traboule/traboule/protocol"
 )
 
-// ClientOptions; the zero value is right.
+// ClientOptions say how patient and how greedy a client is; the zero value is
+// right.
 type ClientOptions struct {
 	Idle  time.Duration // the longest wait for one frame; 0 is 2 min
 	Rate  *rate.Limiter // bytes per second taken from the stream; nil is no limit. May be shared by sessions.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"filippo.io/edwards25519"
@@ -20,7 +21,10 @@ import (
 // [ParseDID] or [DIDFromPublicKey] is valid; the zero value names nobody.
 type DID string
 
-const didPrefix = "did:key:z"
+const (
+	didPrefix = "did:key:z"
+	didLength = 56
+)
 
 // ed25519-pub in the multicodec table, as an unsigned varint.
 var ed25519Codec = [2]byte{0xed, 0x01}
@@ -36,37 +40,82 @@ var (
 // of a point outside the small-order subgroup (with a small-order key one
 // signature fits many messages).
 func ParseDID(s string) (DID, error) {
-	if len(s) > 64 || !strings.HasPrefix(s, didPrefix) {
+	// Of this length a number has one spelling, as it begins with no zero digit:
+	// the codec's first byte is not zero.
+	if len(s) != didLength || !strings.HasPrefix(s, didPrefix) {
 		return "", ErrBadDID
 	}
 	raw, err := base58.Decode(s[len(didPrefix):])
 	if err != nil || len(raw) != 2+ed25519.PublicKeySize || raw[0] != ed25519Codec[0] || raw[1] != ed25519Codec[1] {
 		return "", ErrBadDID
 	}
-	did, err := DIDFromPublicKey(raw[2:])
-	if err != nil {
+	if err := checkPublicKey(raw[2:]); err != nil {
 		return "", err
 	}
-	if string(did) != s {
-		return "", ErrBadDID
-	}
-	return did, nil
+	return DID(s), nil
 }
 
 // DIDFromPublicKey names the holder of a 32-byte Ed25519 public key.
 func DIDFromPublicKey(key []byte) (DID, error) {
-	point, err := new(edwards25519.Point).SetBytes(key)
-	if err != nil {
-		return "", ErrBadDID
-	}
-	if string(point.Bytes()) != string(key) {
-		return "", fmt.Errorf("%w: non-canonical point", ErrBadDID)
-	}
-	if new(edwards25519.Point).MultByCofactor(point).Equal(edwards25519.NewIdentityPoint()) == 1 {
-		return "", fmt.Errorf("%w: small-order key", ErrBadDID)
+	if err := checkPublicKey(key); err != nil {
+		return "", err
 	}
 	raw := append(ed25519Codec[:], key...)
 	return DID(didPrefix + base58.Encode(raw)), nil
+}
+
+// checkPublicKey accepts the canonical encoding of a point of the curve that
+// is not of small order.
+func checkPublicKey(key []byte) error {
+	if len(key) != ed25519.PublicKeySize {
+		return ErrBadDID
+	}
+	y := [ed25519.PublicKeySize]byte(key)
+	y[31] &= 0x7f
+	if !belowP(&y) {
+		return fmt.Errorf("%w: non-canonical point", ErrBadDID)
+	}
+	if slices.Contains(smallOrder[:], y) {
+		return fmt.Errorf("%w: small-order key", ErrBadDID)
+	}
+	if _, err := new(edwards25519.Point).SetBytes(key); err != nil {
+		return fmt.Errorf("%w: not a point of the curve", ErrBadDID)
+	}
+	return nil
+}
+
+// smallOrder holds the y of the eight points whose order divides 8, with the
+// sign bit clear: orders 1, 2, 4, 8 and 8. With it set they are the other
+// three, and the second spellings of the two points with x = 0 (the only ones
+// below p; Chalkias et al., "Taming the many EdDSAs", table 1).
+var smallOrder = [5][ed25519.PublicKeySize]byte{
+	{0: 0x01},
+	{
+		0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+	},
+	{},
+	{
+		0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+	},
+	{
+		0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+	},
+}
+
+// belowP tells whether little-endian y < p = 2^255 - 19.
+func belowP(y *[ed25519.PublicKeySize]byte) bool {
+	if y[0] < 0xed || y[31] != 0x7f {
+		return true
+	}
+	for _, b := range y[1:31] {
+		if b != 0xff {
+			return true
+		}
+	}
+	return false
 }
 
 // PublicKey returns the 32-byte Ed25519 key that d spells, or nil if d is not

@@ -6,9 +6,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	mathrand "math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
+	"filippo.io/edwards25519"
 	"github.com/mr-tron/base58"
 )
 
@@ -97,6 +100,114 @@ func TestBadKeysAreRefused(t *testing.T) {
 		spelt := didPrefix + base58.Encode(append([]byte{0xed, 0x01}, key...))
 		_, err = ParseDID(spelt)
 		wantErr(t, name, err, ErrBadDID)
+	}
+}
+
+// The quick look at the bytes says what the curve says, on every spelling of
+// the small-order points and on the y around p.
+func TestBadKeysAreThoseOfTheCurve(t *testing.T) {
+	slow := func(key []byte) bool {
+		point, err := new(edwards25519.Point).SetBytes(key)
+		if err != nil || !bytes.Equal(point.Bytes(), key) {
+			return false
+		}
+		return new(edwards25519.Point).MultByCofactor(point).Equal(edwards25519.NewIdentityPoint()) == 0
+	}
+	compare := func(key []byte) {
+		for _, sign := range []byte{0, 0x80} {
+			key := bytes.Clone(key)
+			key[31] ^= sign
+			if _, err := DIDFromPublicKey(key); (err == nil) != slow(key) {
+				t.Errorf("%x: %v, the curve says otherwise", key, err)
+			}
+		}
+	}
+	for _, text := range badKeys {
+		if key, _ := hex.DecodeString(text); len(key) == 32 {
+			compare(key)
+		}
+	}
+	// Every y from 2^255 - 512 on, every small y, every neighbour of a
+	// point of small order.
+	for low := range 0x10000 {
+		key := bytes.Repeat([]byte{0xff}, 32)
+		key[0], key[1], key[31] = byte(low), byte(low>>8), 0x7f
+		if low >= 0xfe00 {
+			compare(key)
+		}
+		if low < 0x200 {
+			compare(append([]byte{byte(low), byte(low >> 8)}, make([]byte, 30)...))
+		}
+	}
+	for _, y := range smallOrder {
+		for bit := range 256 {
+			key := bytes.Clone(y[:])
+			key[bit/8] ^= 1 << (bit % 8)
+			compare(key)
+		}
+	}
+	random := mathrand.NewChaCha8([32]byte{'d', 'i', 'd'})
+	for range 2000 {
+		key := make([]byte, 32)
+		_, _ = random.Read(key)
+		compare(key)
+	}
+}
+
+// The table holds the multiples of a point of order 8, all of them.
+func TestSmallOrderIsTheWholeSubgroup(t *testing.T) {
+	key, err := hex.DecodeString(badKeys["order 8 a"])
+	must(t, err)
+	generator, err := new(edwards25519.Point).SetBytes(key)
+	must(t, err)
+	found := map[[32]byte]bool{}
+	point := edwards25519.NewIdentityPoint()
+	for range 8 {
+		y := [32]byte(point.Bytes())
+		found[y] = true
+		y[31] &= 0x7f
+		if !slices.Contains(smallOrder[:], y) {
+			t.Errorf("%x is not in the table", point.Bytes())
+		}
+		point.Add(point, generator)
+	}
+	if len(found) != 8 || point.Equal(edwards25519.NewIdentityPoint()) != 1 {
+		t.Errorf("%d points, not a group of 8", len(found))
+	}
+}
+
+// A DID has one spelling: no other text of base58 digits is read as its key.
+func TestEveryDigitOfADIDCounts(t *testing.T) {
+	const digits = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+	id := mustIdentity(t)
+	did := []byte(id.DID())
+	if len(did) != didLength {
+		t.Fatalf("%d bytes", len(did))
+	}
+	for i := len(didPrefix); i < len(did); i++ {
+		for _, digit := range []byte(digits + "0OIl +/\x00\xff") {
+			other := bytes.Clone(did)
+			if other[i] = digit; bytes.Equal(other, did) {
+				continue
+			}
+			got, err := ParseDID(string(other))
+			if err == nil && (got != DID(other) || bytes.Equal(got.PublicKey(), id.DID().PublicKey())) {
+				t.Errorf("%q is read as %q", other, got)
+			}
+			if err == nil && didPrefix+base58.Encode(append([]byte{0xed, 1}, got.PublicKey()...)) != string(other) {
+				t.Errorf("%q is not how its key is spelt", other)
+			}
+		}
+	}
+}
+
+func BenchmarkParseDID(b *testing.B) {
+	id, _ := identityFromSeed(make([]byte, 32))
+	did := string(id.DID())
+	for b.Loop() {
+		if _, err := ParseDID(did); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/node/access"
+	"github.com/traboule/traboule/node/p2p"
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/storage/vault"
 )
@@ -73,6 +74,10 @@ type Options struct {
 	Log     *slog.Logger     // default: silent
 	Now     func() time.Time // default: time.Now
 	Version string           // the program's, for status
+
+	// Network may change how the node's host is made: for simulated networks,
+	// and for tests that watch or cut connections. Default: as it is.
+	Network func(*p2p.Options)
 }
 
 // RunInfo is what there is to say once the node is on the network.

@@ -54,7 +54,11 @@ func (n *Node) run(ctx context.Context, ready func(RunInfo)) error {
 	if len(listen) == 0 {
 		listen = defaultListen
 	}
-	host, err := p2p.New(p2p.Options{Key: n.keys.Node(), Listen: listen, PreferTCP: true})
+	network := p2p.Options{Key: n.keys.Node(), Listen: listen, PreferTCP: true}
+	if n.opt.Network != nil {
+		n.opt.Network(&network)
+	}
+	host, err := p2p.New(network)
 	if err != nil {
 		return problem.New(problem.Busy, "run.no-address", "why", err.Error()).Because(err)
 	}

@@ -44,16 +44,10 @@ func (n *Node) fetch(ctx context.Context, q FetchRequest, progress func(Progress
 		return FetchResult{}, err
 	}
 	f := &fetching{node: n, link: l, grant: r, limit: q.LimitRate, progress: progress}
-	result, err := f.run(ctx)
-	if refusal := (*protocol.Refusal)(nil); errors.As(err, &refusal) && refusal.Code == protocol.Refresh {
-		if f.grant, err = l.refreshChain(ctx, r); err == nil {
-			result, err = f.run(ctx)
-		}
-	}
-	if err != nil {
+	if err := f.persist(ctx); err != nil {
 		return FetchResult{}, f.explain(err)
 	}
-	return result, nil
+	return f.result, nil
 }
 
 // grantToFetch finds the grant that is named, or takes in the one that a link
@@ -85,28 +79,60 @@ type fetching struct {
 	unsaved int64 // bytes received since the last sync
 }
 
-func (f *fetching) run(ctx context.Context) (FetchResult, error) {
+// persist runs until all is here or there is nothing more to try. A stream
+// that was cut is taken up again: at once the first time, which also tells
+// why if the giver cut it, and as long as each try brings something.
+func (f *fetching) persist(ctx context.Context) error {
 	started := time.Now()
+	defer func() { f.result.Millis = time.Since(started).Milliseconds() }()
+	var cutShort error
+	refreshed := false
+	for before := uint64(0); ; before = f.result.Blocks {
+		err := f.run(ctx)
+		var refusal *protocol.Refusal
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return err
+		case errors.As(err, &refusal) && refusal.Code == protocol.Refresh && !refreshed:
+			refreshed = true
+			if f.grant, err = f.link.refreshChain(ctx, f.grant); err != nil {
+				return err
+			}
+		case isCut(err) && (cutShort == nil || f.result.Blocks > before):
+			cutShort = err
+		case cutShort != nil && refusal == nil:
+			return cutShort // and nobody answers any more
+		default:
+			return err
+		}
+	}
+}
+
+// isCut says whether a stream ended before its time, which the next may not.
+func isCut(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, p2p.ErrReset) || errors.Is(err, transfer.ErrSlow)
+}
+
+func (f *fetching) run(ctx context.Context) error {
 	f.progress(Progress{Step: "connect"})
 	stream, err := f.link.dial(ctx, f.grant.Node, f.grant.addresses(f.node), transfer.ProtocolID)
 	if err != nil {
-		return FetchResult{}, err
+		return err
 	}
 	defer stream.Close()
 	if err := f.ask(ctx, stream); err != nil {
-		return FetchResult{}, err
+		return err
 	}
 	defer f.session.Close()
 	if f.isCurrent() {
 		f.result.Unchanged = true
-		return f.result, f.session.Done(ctx)
+		return f.session.Done(ctx)
 	}
 	if err := f.receive(ctx); err != nil {
 		// What came is kept for the next try.
-		return FetchResult{}, errors.Join(err, f.node.vault.Blocks().Sync())
+		return errors.Join(err, f.node.vault.Blocks().Sync())
 	}
-	f.result.Millis = time.Since(started).Milliseconds()
-	return f.result, f.session.Done(ctx)
+	return f.session.Done(ctx)
 }
 
 // ask presents the grant and opens the head that comes back.
@@ -170,6 +196,7 @@ func (f *fetching) openHead(sealed []byte) error {
 	f.result = FetchResult{
 		Name: f.grant.Name, Dataset: string(head.Dataset), From: n.book.nameOf(f.grant.giver()),
 		Version: versionNumber(head.Sequence), Files: head.Counts.Files, Bytes: head.Counts.Bytes,
+		Blocks: f.result.Blocks, NewBytes: f.result.NewBytes,
 	}
 	return nil
 }
@@ -318,7 +345,7 @@ func (f *fetching) explain(err error) error {
 	switch {
 	case errors.Is(err, transfer.ErrLied):
 		return misbehaved(err)
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, p2p.ErrReset), errors.Is(err, transfer.ErrSlow), errors.Is(err, transfer.ErrMissing):
+	case isCut(err), errors.Is(err, transfer.ErrMissing):
 		return problem.New(problem.Interrupted, "fetch.cut", "contact", giver).Because(err)
 	}
 	return about(err, "contact", giver, "name", f.grant.Name)

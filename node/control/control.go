@@ -244,7 +244,7 @@ func lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return problem.New(problem.Interrupted, "interrupted").Because(ctx.Err())
 	}
-	if errors.Is(err, io.EOF) || strings.Contains(err.Error(), "connection re") {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "connection re") {
 		return problem.New(problem.Unexpected, "node-stopped").Because(err)
 	}
 	return problem.Of(err)

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package testnet
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/traboule/traboule/node"
+	"github.com/traboule/traboule/node/p2p"
+)
+
+// home is a whole node in this process.
+type home struct {
+	*node.Node
+	dir  string
+	info node.RunInfo
+	stop func()
+}
+
+// makeHome makes a node in a folder of its own.
+func makeHome(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "home")
+	_, err := node.Create(t.Context(), node.CreateOptions{Home: dir, Passphrase: []byte(passphrase), Weak: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// openHome opens a node and puts it on the loopback network until stop, or the
+// end of the test.
+func openHome(t *testing.T, dir string, log *slog.Logger, network func(*p2p.Options)) *home {
+	t.Helper()
+	n, err := node.OpenHome(t.Context(), node.Options{
+		Home: dir, Secret: node.Secret{Passphrase: []byte(passphrase)},
+		Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Log: log, Network: network,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, ended := make(chan node.RunInfo, 1), make(chan error, 1)
+	go func() { ended <- n.Run(ctx, func(i node.RunInfo) { ready <- i }) }()
+	h := &home{Node: n, dir: dir}
+	select {
+	case h.info = <-ready:
+	case err := <-ended:
+		cancel()
+		t.Fatalf("the node does not run: %v", errors.Join(err, n.Close()))
+	}
+	stopped := false
+	h.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := errors.Join(<-ended, n.Close()); err != nil {
+			t.Errorf("stop a node: %v", err)
+		}
+	}
+	t.Cleanup(h.stop)
+	return h
+}
+
+// do carries out an operation that must succeed.
+func do[Q, R any](t *testing.T, c node.Caller, o node.Operation[Q, R], request Q) R {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	r, err := o.Do(ctx, c, request, nil)
+	if err != nil {
+		t.Fatalf("%s: %v", o.Name, err)
+	}
+	return r
+}
+
+// introduce makes contacts of two nodes; a calls b by the name nameOfB.
+func introduce(t *testing.T, a, b *home, nameOfA, nameOfB string) {
+	t.Helper()
+	do(t, b, node.Card, node.CardRequest{Name: nameOfB})
+	link := do(t, a, node.Card, node.CardRequest{Name: nameOfA}).Link
+	do(t, b, node.ContactAdd, node.ContactAddRequest{Link: link, Name: nameOfA})
+	do(t, a, node.ContactConfirm, node.NameRequest{Name: nameOfB})
+}
+
+// write makes files: path and how many random bytes.
+func write(t *testing.T, root string, random *rand.ChaCha8, sizes map[string]int) {
+	t.Helper()
+	for path, size := range sizes {
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		data := make([]byte, size)
+		random.Read(data) // never fails
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func seeded(n uint64) *rand.ChaCha8 {
+	seed := [32]byte{byte(n), byte(n >> 8), 't', 'r'}
+	return rand.NewChaCha8(seed)
+}
+
+// within waits for something that must happen.
+func within[T any](t *testing.T, what string, c <-chan T) T {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	select {
+	case v := <-c:
+		return v
+	case <-deadline.C:
+		t.Fatalf("%s: not within %v", what, patience)
+		panic("not reached")
+	}
+}

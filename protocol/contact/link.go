@@ -77,14 +77,15 @@ func SignLink(owner crypto.Signer, l Link) (string, error) {
 }
 
 // ParseLink reads the text of a link and checks its signature and, against
-// now, its dates. The errors wrap [ErrBadLink] or [ErrExpired].
+// now, its dates. The errors wrap [ErrBadLink] or [ErrExpired]; in the latter
+// case the link comes with the error, to tell when.
 func ParseLink(text string, now time.Time) (Link, error) {
 	l, err := parseLink(text)
 	if err != nil {
 		return Link{}, fmt.Errorf("read a link: %w", err)
 	}
 	if err := checkDates(l.Issued, l.Expires, now); err != nil {
-		return Link{}, fmt.Errorf("read a link to %s: %w", l.Owner, err)
+		return l, fmt.Errorf("read a link to %s: %w", l.Owner, err)
 	}
 	return l, nil
 }

@@ -174,9 +174,16 @@ func (b *book) invitationOf(digest [32]byte) (invitation, bool) {
 
 // isIssuer says whether a DID issued a delegation that is known here, or could
 // issue one: its revocations are kept even when they come before their target.
+func (n *Node) isIssuer(did crypto.DID) bool {
+	return did == n.keys.Owner().DID() || did == n.keys.Node().DID() || n.book.isIssuer(did)
+}
+
 func (b *book) isIssuer(did crypto.DID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.upper[did] != nil {
+		return true
+	}
 	for owner, k := range b.contacts {
 		if owner == did || k.card.Node == did {
 			return true

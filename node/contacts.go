@@ -128,8 +128,11 @@ func (n *Node) contactAdd(ctx context.Context, q ContactAddRequest, _ func(Progr
 
 func (n *Node) readLink(text string) (contact.Link, error) {
 	link, err := contact.ParseLink(text, n.now())
+	if made := time.Unix(link.Issued, 0); errors.Is(err, contact.ErrExpired) && made.After(n.now()) {
+		return link, problem.New(problem.WrongClock, "link.early", "time", moment(made), "here", moment(n.now())).Because(err)
+	}
 	if errors.Is(err, contact.ErrExpired) {
-		return link, problem.New(problem.Invalid, "link.expired").Because(err)
+		return link, problem.New(problem.Invalid, "link.expired", "time", moment(time.Unix(link.Expires, 0))).Because(err)
 	}
 	if err != nil {
 		return link, problem.New(problem.Invalid, "link.altered").Because(err)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"time"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/node/p2p"
@@ -73,6 +74,9 @@ func about(err error, args ...string) error {
 	}
 	return err
 }
+
+// moment writes a time for a sentence.
+func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // explain makes a problem of any error, one that a person can be told.
 func explain(err error) error { return problem.Of(about(err)) }

@@ -355,7 +355,7 @@ func (f *fetching) explain(err error) error {
 func refusedProblem(r *protocol.Refusal, giver, grant string, now time.Time) *problem.Problem {
 	args := []string{"contact", giver, "grant", grant}
 	if r.Time != 0 {
-		args = append(args, "time", time.Unix(r.Time, 0).UTC().Format(time.RFC3339))
+		args = append(args, "time", moment(time.Unix(r.Time, 0)))
 	}
 	keys := map[protocol.Code]string{
 		protocol.Denied: "refused.denied", protocol.Expired: "refused.expired", protocol.Revoked: "refused.revoked",
@@ -364,7 +364,7 @@ func refusedProblem(r *protocol.Refusal, giver, grant string, now time.Time) *pr
 		protocol.Outside: "refused.outside",
 	}
 	if r.Code == protocol.Clock {
-		args = append(args, "here", now.UTC().Format(time.RFC3339))
+		args = append(args, "here", moment(now))
 		return problem.New(problem.WrongClock, "refused.clock", args...)
 	}
 	if key, ok := keys[r.Code]; ok {

@@ -74,7 +74,7 @@ func (n *Node) grant(ctx context.Context, q GrantRequest, _ func(Progress)) (Gra
 		return GrantResult{}, err
 	}
 	if reason := n.vault.Suspended(); reason != "" {
-		return GrantResult{}, problem.New(problem.Unconfirmed, "grants.suspended", "why", reason)
+		return GrantResult{}, problem.New(problem.Unconfirmed, "grants.suspended", "reason", string(reason))
 	}
 	chain, err := n.renew(ctx, d.DID)
 	if err != nil {
@@ -344,7 +344,7 @@ func (n *Node) whatRevokingDid(g given, r RevokeResult) []Notice {
 	} else {
 		list = append(list, Notice{Key: "revoked.delivered", Args: map[string]string{
 			"contact": who, "files": strconv.FormatUint(g.last.Files, 10), "bytes": strconv.FormatUint(g.last.Bytes, 10),
-			"time": g.lastTime.UTC().Format(time.RFC3339),
+			"time": moment(g.lastTime),
 		}})
 	}
 	if r.Notified {
@@ -369,17 +369,25 @@ func (n *Node) givenNamed(name string) (given, error) {
 }
 
 // receivedNamed finds a grant given to us, by its short name, its CID, or the
-// name of its data set.
+// name of its data set. If no grant on it is live the newest is taken: its
+// giver says why it is over.
 func (n *Node) receivedNamed(name string) (received, error) {
-	var found []received
+	var found, over []received
 	for _, r := range n.book.receivedList() {
 		if r.id() == name || r.cid.String() == name {
 			return r, nil
 		}
 		line := n.receivedLine(r)
-		if strings.EqualFold(line.Name, name) && line.State == "live" {
+		switch {
+		case !strings.EqualFold(line.Name, name):
+		case line.State == "live":
 			found = append(found, r)
+		default:
+			over = append(over, r)
 		}
+	}
+	if len(found) == 0 && len(over) > 0 {
+		found = over[len(over)-1:]
 	}
 	switch len(found) {
 	case 0:

@@ -23,6 +23,7 @@ import (
 	"github.com/traboule/traboule/node/access"
 	"github.com/traboule/traboule/node/p2p"
 	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/storage/disk"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -78,6 +79,10 @@ type Options struct {
 	// Network may change how the node's host is made: for simulated networks,
 	// and for tests that watch or cut connections. Default: as it is.
 	Network func(*p2p.Options)
+
+	// Files may stand in for the computer's file system, for tests with disks
+	// that fail. Default: disk.OS.
+	Files disk.FS
 }
 
 // RunInfo is what there is to say once the node is on the network.
@@ -185,13 +190,13 @@ func openHome(opt Options) (*Node, error) {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &Node{opt: opt, book: newBook()}
-	v, report, err := vault.Open(opt.Home, opt.Secret.crypto(), vault.Options{Now: opt.Now, Birth: n.birth})
+	v, report, err := vault.Open(opt.Home, opt.Secret.crypto(), vault.Options{FS: opt.Files, Now: opt.Now, Birth: n.birth})
 	if err != nil {
 		return nil, err
 	}
 	n.vault, n.keys, n.found = v, v.Keyring(), report
 	n.gate = access.New(access.Options{
-		Self: n.keys.Node().DID(), Datasets: n.standing, Known: n.book.isIssuer, Clock: opt.Now,
+		Self: n.keys.Node().DID(), Datasets: n.standing, Known: n.isIssuer, Clock: opt.Now,
 	})
 	err = n.remember()
 	if err == nil {

@@ -166,7 +166,7 @@ func (n *Node) accept(ctx context.Context, offered offer.Grant) (received, error
 	}
 	leaf := chain[grant.LinkGrant]
 	if n.now().Unix() > *leaf.Expires {
-		return received{}, problem.New(problem.Invalid, "grant.expired", "time", time.Unix(*leaf.Expires, 0).UTC().Format(time.RFC3339))
+		return received{}, problem.New(problem.Invalid, "grant.expired", "time", moment(time.Unix(*leaf.Expires, 0)))
 	}
 	if before, ok := n.book.receivedBy(leaf.CID()); ok && slices.Equal(before.Addresses, offered.Addresses) {
 		return before, nil

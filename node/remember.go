@@ -77,7 +77,7 @@ func (n *Node) apply(rec vault.Recorded) error {
 		b.kit = &kitSaved{}
 		return canonical.Unmarshal(rec.Body, b.kit)
 	case factReceivedGrant:
-		return b.applyReceived(rec)
+		return n.applyReceived(rec)
 	case factFetched:
 		return b.applyFetched(rec)
 	case factDelivered:
@@ -211,7 +211,10 @@ func (b *book) applyRaised(rec vault.Recorded) error {
 	return nil
 }
 
-func (b *book) applyReceived(rec vault.Recorded) error {
+// applyReceived takes a grant that somebody gave us. Its end may have been
+// told before it came.
+func (n *Node) applyReceived(rec vault.Recorded) error {
+	b := n.book
 	var f receivedGrant
 	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
 		return err
@@ -226,9 +229,9 @@ func (b *book) applyReceived(rec vault.Recorded) error {
 	}
 	c := chain[grant.LinkGrant].CID()
 	since := time.Unix(rec.Time, 0)
-	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since}
+	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since, over: n.gate.Revoked(chain)}
 	if before, ok := b.received[c]; ok {
-		next.since, next.last, next.at, next.count, next.over = before.since, before.last, before.at, before.count, before.over
+		next.since, next.last, next.at, next.count, next.over = before.since, before.last, before.at, before.count, before.over || next.over
 	}
 	b.received[c] = next
 	return nil
@@ -288,6 +291,13 @@ func (n *Node) applyRevocation(rec vault.Recorded) error {
 // witnessed is the chain, from the data set down to target, under which a
 // delegation is known here: one of ours, or a link of one that we received.
 func (b *book) witnessed(target cid.Cid) grant.Chain {
+	for _, upper := range b.upper {
+		for i, link := range upper {
+			if link.CID().Equals(target) {
+				return upper[:i+1]
+			}
+		}
+	}
 	if g, ok := b.given[target]; ok && b.upper[g.Dataset] != nil {
 		return append(b.upper[g.Dataset][:2:2], g.leaf)
 	}

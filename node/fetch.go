@@ -25,12 +25,7 @@ import (
 	"github.com/traboule/traboule/storage/vault"
 )
 
-const (
-	dialPatience = 20 * time.Second
-	// syncEvery is how much ciphertext a fetch takes between two moments at
-	// which all that came is durable and will not be asked for again.
-	syncEvery = 32 << 20
-)
+const dialPatience = 20 * time.Second
 
 // fetch brings the newest version that a grant gives into this vault, from
 // where an earlier try stopped.
@@ -43,7 +38,7 @@ func (n *Node) fetch(ctx context.Context, q FetchRequest, progress func(Progress
 	if err != nil {
 		return FetchResult{}, err
 	}
-	f := &fetching{node: n, link: l, grant: r, limit: q.LimitRate, progress: progress}
+	f := &fetching{node: n, link: l, grant: r, limit: q.LimitRate, progress: progress, landing: landing{store: n.vault.Blocks()}}
 	if err := f.persist(ctx); err != nil {
 		return FetchResult{}, f.explain(err)
 	}
@@ -76,7 +71,7 @@ type fetching struct {
 	opened  []byte // the signed head
 	total   int64
 	result  FetchResult
-	unsaved int64 // bytes received since the last sync
+	landing landing
 }
 
 // persist runs until all is here or there is nothing more to try. A stream
@@ -130,7 +125,7 @@ func (f *fetching) run(ctx context.Context) error {
 	}
 	if err := f.receive(ctx); err != nil {
 		// What came is kept for the next try.
-		return errors.Join(err, f.node.vault.Blocks().Sync())
+		return errors.Join(err, f.landing.settle())
 	}
 	return f.session.Done(ctx)
 }
@@ -231,7 +226,7 @@ func (f *fetching) receive(ctx context.Context) error {
 	if err := f.blocks(ctx, tracker.Blocks()); err != nil {
 		return err
 	}
-	if err := f.node.vault.Blocks().Sync(); err != nil {
+	if err := f.landing.settle(); err != nil {
 		return err
 	}
 	name, err := f.store(ctx)
@@ -298,21 +293,15 @@ func (f *fetching) blocks(ctx context.Context, names []crypto.BlockName) error {
 	})
 }
 
-// keep stores a block as it came, and now and then makes all durable that came.
+// keep stores a block as it came.
 func (f *fetching) keep(ctx context.Context, name crypto.BlockName, ciphertext []byte) error {
-	store := f.node.vault.Blocks()
-	if _, err := store.Put(ctx, name, ciphertext); err != nil {
+	if err := f.landing.keep(ctx, name, ciphertext); err != nil {
 		return err
 	}
 	f.result.Blocks++
 	f.result.NewBytes += uint64(len(ciphertext))
 	f.progress(Progress{Step: "blocks", Done: int64(f.result.NewBytes), Total: f.total})
-	f.unsaved += int64(len(ciphertext))
-	if f.unsaved < syncEvery {
-		return nil
-	}
-	f.unsaved = 0
-	return store.Sync()
+	return nil
 }
 
 // store makes the version that came one of the data sets here, under a name

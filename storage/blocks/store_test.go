@@ -156,6 +156,27 @@ func TestPutRefuses(t *testing.T) {
 	}
 }
 
+// What is put as hashed is not hashed again; if it was not what its name says,
+// it is never given out.
+func TestPutHashed(t *testing.T) {
+	s, _ := open(t, disktest.NewDisk(), small)
+	name := crypto.NameOf(data(1))
+	for _, want := range []bool{true, false} {
+		if added, err := s.PutHashed(t.Context(), name, data(1)); err != nil || added != want {
+			t.Errorf("added %v, %v; want %v", added, err, want)
+		}
+	}
+	if got, err := s.Get(name, nil); err != nil || !bytes.Equal(got, data(1)) {
+		t.Errorf("read back: %d bytes, %v", len(got), err)
+	}
+	if _, err := s.PutHashed(t.Context(), crypto.BlockName{1}, data(2)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(crypto.BlockName{1}, nil); !errors.As(err, new(*DamagedError)) {
+		t.Errorf("another block's bytes are read: %v", err)
+	}
+}
+
 // TestEachFailure lets each change of the disk fail in turn. What a Sync
 // acknowledged must be there after reopening, and after a power cut too.
 func TestEachFailure(t *testing.T) {

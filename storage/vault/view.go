@@ -140,12 +140,13 @@ func (v *Vault) ViewBlocks(ctx context.Context, h SignedHead) (map[crypto.BlockN
 	return set, nil
 }
 
-// putBlock stores a block and tells whether it is new.
+// putBlock stores a block under the name that its hash is, and tells whether it
+// is new.
 type putBlock func(name crypto.BlockName, ciphertext []byte) (bool, error)
 
 func (v *Vault) put(ctx context.Context) putBlock {
 	return func(name crypto.BlockName, ciphertext []byte) (bool, error) {
-		return v.store.Put(ctx, name, ciphertext)
+		return v.store.PutHashed(ctx, name, ciphertext)
 	}
 }
 

@@ -117,7 +117,11 @@ func RepairHome(ctx context.Context, home string, secret Secret) (RepairResult, 
 }
 
 func (n *Node) passphrase(ctx context.Context, q PassphraseRequest, _ func(Progress)) (None, error) {
-	if err := n.vault.CheckSecret(crypto.Passphrase([]byte(q.Current))); err != nil {
+	shown := crypto.Passphrase([]byte(q.Current))
+	if q.Words != "" {
+		shown = crypto.Words(q.Words)
+	}
+	if err := n.vault.CheckSecret(shown); err != nil {
 		return None{}, err
 	}
 	return None{}, n.vault.ChangePassphrase([]byte(q.New))

@@ -420,6 +420,7 @@ type RepairResult struct {
 // PassphraseRequest changes the passphrase.
 type PassphraseRequest struct {
 	Current string `json:"current"`
+	Words   string `json:"words,omitempty"` // instead of the current one, if that is forgotten
 	New     string `json:"new"`
 }
 

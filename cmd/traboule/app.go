@@ -32,6 +32,7 @@ type app struct {
 
 	interrupted <-chan struct{}
 
+	words  string // the recovery words, where they are to open the vault
 	secret []byte // the passphrase, once read: standard input gives it only once
 }
 

@@ -59,10 +59,13 @@ func (a *app) unlockAt(home string) (node.Secret, error) {
 	return a.unlock(home)
 }
 
-// unlock finds what opens the vault: the passphrase where a flag says, else
-// the key file that lets the node open itself, else the person at the
-// terminal.
+// unlock finds what opens the vault: the recovery words if they were given,
+// the passphrase where a flag says, else the key file that lets the node open
+// itself, else the person at the terminal.
 func (a *app) unlock(home string) (node.Secret, error) {
+	if a.words != "" {
+		return node.Secret{Words: a.words}, nil
+	}
 	if a.passphraseFile == "" && a.passphraseFD < 0 {
 		key, err := os.ReadFile(filepath.Join(home, keyfileName))
 		if err == nil {

@@ -268,9 +268,9 @@ func pick(n, limit int) []int {
 	return places
 }
 
-// readWords reads the recovery words from a file, or asks for them.
+// readWords reads the recovery words from a file, or asks for them ("" or "-").
 func (a *app) readWords(file string) (string, error) {
-	if file == "" {
+	if file == "" || file == "-" {
 		if !isTerminal(a.in) {
 			return "", problem.New(problem.Usage, "words.no-terminal")
 		}

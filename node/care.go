@@ -21,8 +21,9 @@ func (n *Node) status(ctx context.Context, _ None, _ func(Progress)) (StatusResu
 	r := StatusResult{
 		Version: n.opt.Version, Home: n.opt.Home, Owner: string(n.keys.Owner().DID()), Node: string(n.keys.Node().DID()),
 		Contacts: len(n.book.contactList()), Blocks: int64(stats.Blocks), Bytes: stats.Bytes,
-		Suspended: n.vault.Suspended() != "", Swap: hostSwaps(),
+		Swap: hostSwaps(),
 	}
+	r.Suspended, r.SuspendedBy = n.suspended()
 	for _, d := range n.vault.Datasets() {
 		if d.From == "" {
 			r.Datasets++
@@ -44,7 +45,7 @@ func (n *Node) warnings(r StatusResult) []Notice {
 		list = append(list, Notice{Key: "warn-swap"})
 	}
 	if r.Suspended {
-		list = append(list, Notice{Key: "warn-suspended", Args: map[string]string{"why": n.vault.Suspended()}})
+		list = append(list, suspendedNotice(n.vault.Suspended()))
 	}
 	if behind := n.gate.Behind(); behind > 0 {
 		list = append(list, Notice{Key: "warn-clock", Args: map[string]string{"span": behind.String()}})
@@ -57,8 +58,23 @@ func (n *Node) warnings(r StatusResult) []Notice {
 			list = append(list, Notice{Key: "warn-old-kit"})
 		}
 	}
-	for _, healed := range n.found.Healed {
-		list = append(list, Notice{Key: "warn-healed", Args: map[string]string{"what": healed}})
+	return append(list, healings(n.found.Healed)...)
+}
+
+// suspendedNotice says why the grants are suspended, and the way out.
+func suspendedNotice(why vault.Suspension) Notice { return Notice{Key: "suspended." + string(why)} }
+
+// suspended tells whether grants wait for the owner's confirmation, and why.
+func (n *Node) suspended() (yes bool, why string) {
+	reason := n.vault.Suspended()
+	return reason != "", string(reason)
+}
+
+// healings says what was made good.
+func healings(found []vault.Healing) []Notice {
+	list := []Notice{}
+	for _, h := range found {
+		list = append(list, Notice{Key: "healed." + string(h.Kind), Args: h.Args})
 	}
 	return list
 }
@@ -79,16 +95,15 @@ func (n *Node) check(ctx context.Context, _ None, progress func(Progress)) (Chec
 	}
 	stats := n.vault.Blocks().Stats()
 	return CheckResult{
-		Blocks: int64(stats.Blocks), Bytes: stats.Bytes, Entries: n.vault.Entries(), Damages: notices("damage", damages),
+		Blocks: int64(stats.Blocks), Bytes: stats.Bytes, Entries: n.vault.Entries(), Damages: damageNotices(damages),
 	}, nil
 }
 
-func notices(key string, damages []vault.Damage) []Notice {
+// damageNotices says what is damaged, what is lost by it, and the way out.
+func damageNotices(found []vault.Damage) []Notice {
 	list := []Notice{}
-	for _, d := range damages {
-		list = append(list, Notice{Key: key, Args: map[string]string{
-			"where": d.Where, "why": d.Why, "lost": d.Lost, "way": d.WayOut,
-		}})
+	for _, d := range found {
+		list = append(list, Notice{Key: "damage." + string(d.Kind), Args: d.Args})
 	}
 	return list
 }
@@ -100,19 +115,20 @@ func RepairHome(ctx context.Context, home string, secret Secret) (RepairResult, 
 	if err != nil {
 		return RepairResult{}, explain(err)
 	}
-	r := RepairResult{Mended: []Notice{}, Lost: []Notice{}}
-	for _, d := range found {
-		if d.Lost == "" {
-			r.Mended = append(r.Mended, notices("mended", []vault.Damage{d})...)
+	var lost, left []vault.Damage
+	for _, d := range found.Damages {
+		if d.Lost {
+			lost = append(lost, d)
 			continue
 		}
-		r.Lost = append(r.Lost, notices("lost", []vault.Damage{d})...)
+		left = append(left, d)
 	}
+	r := RepairResult{Mended: healings(found.Healed), Lost: damageNotices(lost), Left: damageNotices(left)}
 	n, err := OpenHome(ctx, Options{Home: home, Secret: secret})
 	if err != nil {
 		return r, err
 	}
-	r.Suspended = n.vault.Suspended() != ""
+	r.Suspended, r.SuspendedBy = n.suspended()
 	return r, n.Close()
 }
 

@@ -45,7 +45,7 @@ func addResult(name string, dry bool, made vault.AddResult) AddResult {
 		Added: made.Added, Changed: made.Changed, Removed: made.Removed, NewBytes: uint64(made.NewBytes),
 	}
 	for _, skip := range made.Skipped {
-		r.Skipped = append(r.Skipped, Skip{Path: skip.Path, Reason: skip.Why})
+		r.Skipped = append(r.Skipped, Skip{Path: skip.Path, Reason: string(skip.Why)})
 	}
 	return r
 }

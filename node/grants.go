@@ -180,6 +180,7 @@ func (n *Node) offerNow(ctx context.Context, leaf cid.Cid, chain grant.Chain) (G
 
 func (n *Node) grants(ctx context.Context, _ None, _ func(Progress)) (GrantsResult, error) {
 	r := GrantsResult{Given: []GrantLine{}, Received: []GrantLine{}}
+	_, r.SuspendedBy = n.suspended()
 	for _, g := range n.book.givenOn("") {
 		r.Given = append(r.Given, n.givenLine(g))
 	}

@@ -3,6 +3,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 // log tells the journal as a story: who got what, when, why. It is a reading
 // of the journal, not a second book.
 func (n *Node) log(ctx context.Context, q LogRequest, _ func(Progress)) (LogResult, error) {
-	r := LogResult{Lines: n.versionLines()}
+	r := LogResult{Lines: []LogLine{}}
 	teller := teller{node: n, contacts: map[crypto.DID]string{}}
 	err := n.vault.Facts(func(rec vault.Recorded) error {
 		line, ok, err := teller.tell(rec)
@@ -27,32 +28,35 @@ func (n *Node) log(ctx context.Context, q LogRequest, _ func(Progress)) (LogResu
 		}
 		return err
 	})
+	if err == nil {
+		err = n.vault.Events(func(e vault.Event) error {
+			r.Lines = append(r.Lines, eventLine(e))
+			return nil
+		})
+	}
 	if err != nil {
 		return LogResult{}, err
 	}
-	slices.SortStableFunc(r.Lines, func(x, y LogLine) int { return x.Time.Compare(y.Time) })
+	slices.SortFunc(r.Lines, func(x, y LogLine) int { return cmp.Compare(x.Seq, y.Seq) })
 	r.Lines = slices.DeleteFunc(r.Lines, func(l LogLine) bool {
 		return l.Time.Before(q.Since) || q.Name != "" && q.Name != l.Name && q.Name != l.Contact
 	})
 	return r, nil
 }
 
-// versionLines are what the vault itself remembers: the versions of our data
-// sets that are kept.
-func (n *Node) versionLines() []LogLine {
-	lines := []LogLine{}
-	for _, d := range n.vault.Datasets() {
-		if d.From != "" {
-			continue
-		}
-		for _, head := range d.Versions {
-			lines = append(lines, LogLine{
-				Time: time.Unix(head.Time, 0), Event: "dataset.version", Name: d.Name,
-				Args: amounts(head.Sequence, head.Counts.Files, head.Counts.Bytes),
-			})
-		}
+// eventLine tells what the vault itself remembers.
+func eventLine(e vault.Event) LogLine {
+	line := LogLine{Seq: e.Seq, Time: time.Unix(e.Time, 0)}
+	switch e.Kind {
+	case vault.VersionMade:
+		line.Event, line.Name = "dataset.version", e.Name
+		line.Args = amounts(e.Head.Sequence, e.Head.Counts.Files, e.Head.Counts.Bytes)
+	case vault.DatasetRemoved:
+		line.Event = "dataset.removed"
+	case vault.GrantsSuspended:
+		line.Event, line.Args = "grants.suspended", map[string]string{"why": string(e.Why)}
 	}
-	return lines
+	return line
 }
 
 func amounts(version, files, bytes uint64) map[string]string {

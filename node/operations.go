@@ -136,8 +136,10 @@ type StatusResult struct {
 	Blocks    int64    `json:"blocks"`
 	Bytes     int64    `json:"bytes"`     // ciphertext on disk
 	Suspended bool     `json:"suspended"` // grants wait for the owner's confirmation
-	Swap      bool     `json:"swap"`      // the host swaps to disk: memory may be written there
-	Warnings  []Notice `json:"warnings,omitempty"`
+	// SuspendedBy is why: kit, old-journal, no-mark, missing-keys, journal-cut.
+	SuspendedBy string   `json:"suspended_by,omitempty"`
+	Swap        bool     `json:"swap"` // the host swaps to disk: memory may be written there
+	Warnings    []Notice `json:"warnings,omitempty"`
 }
 
 // Notice is a sentence of the catalogue that goes with a result.
@@ -168,14 +170,14 @@ type AddResult struct {
 	Added     int    `json:"added"`
 	Changed   int    `json:"changed"`
 	Removed   int    `json:"removed"`
-	NewBytes  uint64 `json:"new_bytes"` // ciphertext that was not here before
+	NewBytes  uint64 `json:"new_bytes"` // plaintext that was not here before; of a dry run at most so much
 	Skipped   []Skip `json:"skipped,omitempty"`
 }
 
 // Skip is a path that was left out, and why.
 type Skip struct {
 	Path   string `json:"path"`
-	Reason string `json:"reason"` // link, special, unreadable
+	Reason string `json:"reason"` // link, special, unreadable …: the vault's [vault.SkipReason]
 }
 
 // Dataset is a line of the list.
@@ -341,8 +343,9 @@ type GrantLine struct {
 
 // GrantsResult is the grants given and received.
 type GrantsResult struct {
-	Given    []GrantLine `json:"given"`
-	Received []GrantLine `json:"received"`
+	Given       []GrantLine `json:"given"`
+	Received    []GrantLine `json:"received"`
+	SuspendedBy string      `json:"suspended_by,omitempty"` // as in [StatusResult]
 }
 
 // GrantsConfirmResult says how many suspended grants are live again.
@@ -412,9 +415,11 @@ type CheckResult struct {
 
 // RepairResult says what was mended and what is lost.
 type RepairResult struct {
-	Mended    []Notice `json:"mended"`
-	Lost      []Notice `json:"lost"`
-	Suspended bool     `json:"suspended"`
+	Mended      []Notice `json:"mended"`
+	Lost        []Notice `json:"lost"`
+	Left        []Notice `json:"left"` // damage that stays, by which nothing is lost
+	Suspended   bool     `json:"suspended"`
+	SuspendedBy string   `json:"suspended_by,omitempty"` // as in [StatusResult]
 }
 
 // PassphraseRequest changes the passphrase.

@@ -33,15 +33,16 @@ func (a *app) addCommand() *cobra.Command {
 
 func (a *app) showAdd(r node.AddResult) {
 	key := "add.done"
+	difference := "add.difference"
 	switch {
-	case r.DryRun:
-		key = "add.dry-run"
 	case r.Unchanged:
 		key = "add.unchanged"
+	case r.DryRun:
+		key, difference = "add.dry-run", "add.difference-dry"
 	}
 	a.say(key, "name", r.Name, "version", u(r.Version), "files", u(r.Files), "folders", u(r.Folders), "bytes", u(r.Bytes))
 	if !r.Unchanged {
-		a.say("add.difference", "added", strconv.Itoa(r.Added), "changed", strconv.Itoa(r.Changed), "removed", strconv.Itoa(r.Removed), "bytes", u(r.NewBytes))
+		a.say(difference, "added", strconv.Itoa(r.Added), "changed", strconv.Itoa(r.Changed), "removed", strconv.Itoa(r.Removed), "bytes", u(r.NewBytes))
 	}
 	if len(r.Skipped) > 0 {
 		a.say("add.skipped", "n", strconv.Itoa(len(r.Skipped)))

@@ -29,6 +29,7 @@ func (a *app) grantsCommand() *cobra.Command {
 }
 
 func (a *app) showGrants(r node.GrantsResult) {
+	a.suspended(r.SuspendedBy)
 	a.showGrantTable("grants.given", r.Given)
 	fmt.Fprintln(a.out)
 	a.showGrantTable("grants.received", r.Received)
@@ -45,6 +46,17 @@ func (a *app) showGrantTable(title string, grants []node.GrantLine) {
 		t.row(clean(g.ID), clean(g.Contact), a.data(g), a.word("state", g.State), a.lang.Date(g.Until.Local()), a.delivered(g))
 	}
 	t.print(a.out)
+}
+
+// suspended says why grants are suspended, if they are, and the way out.
+func (a *app) suspended(why string) {
+	switch {
+	case why == "":
+	case messages.Has("suspended." + why):
+		a.say("suspended." + why)
+	default:
+		a.say("status.suspended")
+	}
 }
 
 // data is the data set, and which part of it.

@@ -48,7 +48,7 @@ func (a *app) repair(cmd *cobra.Command, clock bool) error {
 }
 
 func (a *app) showRepair(r node.RepairResult) {
-	if len(r.Mended) == 0 && len(r.Lost) == 0 {
+	if len(r.Mended)+len(r.Lost)+len(r.Left) == 0 {
 		a.say("repair.nothing")
 	}
 	a.notices(r.Mended)
@@ -56,7 +56,9 @@ func (a *app) showRepair(r node.RepairResult) {
 		a.say("repair.lost")
 		a.notices(r.Lost)
 	}
-	if r.Suspended {
-		a.say("status.suspended")
+	if len(r.Left) > 0 {
+		a.say("repair.left")
+		a.notices(r.Left)
 	}
+	a.suspended(r.SuspendedBy)
 }

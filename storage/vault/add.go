@@ -26,25 +26,19 @@ type Progress struct {
 	Files, TotalFiles int
 }
 
-// Skip is something that a version does not mirror.
-type Skip struct {
-	Path string
-	Why  string // "symbolic link", "socket", "permission denied" …
-}
-
 // AddResult says what Add did or, in a dry run, would do.
 type AddResult struct {
-	Dataset   Dataset // zero DID in a dry run of a new data set
-	New       bool    // the data set had no version before
-	Unchanged bool    // nothing differs, so no version was made
-	Head      storage.Head
-	Added     int // files and folders
+	Dataset   Dataset      // zero DID in a dry run of a new data set
+	New       bool         // the data set had no version before
+	Unchanged bool         // nothing differs, so no version was made
+	Head      storage.Head // of a dry run: as it would be, without its root
+	Added     int          // files and folders
 	Changed   int
 	Removed   int
 	Skipped   []Skip
 	Dropped   int   // old versions that are no longer kept
 	Read      int   // files whose content had to be read
-	NewBytes  int64 // plaintext bytes that were not stored before
+	NewBytes  int64 // plaintext bytes that were not stored before; of a dry run at most so many
 }
 
 // Add mirrors the file or folder at path as the next version of the data set
@@ -87,7 +81,7 @@ func (v *Vault) add(ctx context.Context, name, path string, opt AddOptions) (Add
 	}
 	defer s.close()
 	if d == nil && opt.DryRun {
-		return s.forecast(name, path), nil
+		return v.forecast(s, name, path), nil
 	}
 	if d, err = v.settle(ctx, d, name, path, opt); err != nil {
 		return AddResult{}, err
@@ -97,8 +91,9 @@ func (v *Vault) add(ctx context.Context, name, path string, opt AddOptions) (Add
 
 // forecast is a dry run of a data set that does not exist yet: it has no keys,
 // and all is new.
-func (s *scan) forecast(name, path string) AddResult {
-	return AddResult{New: true, Added: len(s.list), Skipped: s.skipped, NewBytes: s.bytes,
+func (v *Vault) forecast(s *scan, name, path string) AddResult {
+	head := storage.Head{Sequence: storage.SequenceOf(v.Incarnation(), 1), Time: v.opt.Now().Unix(), Counts: s.counts()}
+	return AddResult{New: true, Added: len(s.list), Skipped: s.skipped, NewBytes: s.bytes, Head: head,
 		Dataset: Dataset{Name: name, Kind: "files", Source: path}}
 }
 
@@ -160,12 +155,7 @@ func (v *Vault) mirror(ctx context.Context, d *dataset, s *scan, opt AddOptions)
 		r.Skipped = append(r.Skipped, s.skipped...)
 		r.New = len(d.versions) == 0
 		if r.Unchanged = a.unchanged(); r.Unchanged || opt.DryRun {
-			latest, _ := d.latest()
-			r.Dataset, r.Head = v.describe(d), latest.Head
-			if opt.DryRun {
-				return r, nil
-			}
-			return r, v.leave(a)
+			return v.unpublished(a, r)
 		}
 		done, err := v.publish(ctx, d, a, &r)
 		if err != nil || done {
@@ -175,6 +165,23 @@ func (v *Vault) mirror(ctx context.Context, d *dataset, s *scan, opt AddOptions)
 			return AddResult{}, err
 		}
 	}
+}
+
+// unpublished is the result of an Add that makes no version: because it is a
+// dry run, which says what the version would be, or because nothing differs.
+func (v *Vault) unpublished(a *adding, r AddResult) (AddResult, error) {
+	latest, _ := a.d.latest()
+	r.Dataset, r.Head = v.describe(a.d), latest.Head
+	switch {
+	case !a.opt.DryRun:
+		return r, v.leave(a)
+	case r.Unchanged:
+		return r, nil
+	}
+	head, err := a.manifest.head(storage.SequenceOf(v.Incarnation(), a.d.last+1), v.opt.Now().Unix())
+	head.Root, head.Description = storage.Ref{}, storage.Ref{} // nothing of that name is anywhere
+	r.Head = head
+	return r, err
 }
 
 // leave ends an Add that makes no version: it takes back the pages, and keeps

@@ -7,18 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/traboule/traboule/storage"
 	"github.com/traboule/traboule/storage/journal"
 )
-
-// Damage is one thing that Check found wrong.
-type Damage struct {
-	Where  string // "keyring.b", "pack 00000003 at 1024", "photos, version 4"
-	Why    string
-	Lost   string // what cannot be read because of it; "" for nothing
-	WayOut string
-}
 
 // Check reads everything and says what is wrong, and what to do about it. An
 // error means that it could not look; damage is not an error. progress counts
@@ -31,8 +25,7 @@ func (v *Vault) Check(ctx context.Context, progress func(done, total int64)) ([]
 		return nil, fmt.Errorf("check the packs: %w", err)
 	}
 	for _, d := range bad {
-		found = append(found, Damage{Where: fmt.Sprintf("pack %08d at %d", d.Pack, d.Offset), Why: d.Why,
-			WayOut: "what needs it is listed below; adding the same files again heals it"})
+		found = append(found, packDamage(d.Pack, d.Offset))
 	}
 	more, err := v.checkContent(ctx)
 	if err != nil {
@@ -47,29 +40,31 @@ func (v *Vault) checkKeyfiles() (found []Damage) {
 	list := v.readKeyrings()
 	for _, c := range list {
 		if c.locked == nil {
-			found = append(found, Damage{Where: c.name, Why: c.why.Error(), WayOut: "repair, or the next start, copies the other one"})
+			found = append(found, keyringDamage(c))
 		}
 	}
 	if found == nil && !bytes.Equal(list[0].raw, list[1].raw) {
-		found = append(found, Damage{Where: list[1].name, Why: "older than " + list[0].name, WayOut: "repair, or the next start, copies the other one"})
+		found = append(found, Damage{Kind: KeyringOlder, Args: Args{"file": list[1].name, "other": list[0].name}})
 	}
 	for _, name := range []string{markA, markB} {
 		if _, err := v.readMarkFile(name); err != nil {
-			found = append(found, Damage{Where: name, Why: err.Error(), WayOut: "written anew at the next stop"})
+			found = append(found, Damage{Kind: MarkDamaged, Args: Args{"file": name}})
 		}
 	}
 	return found
 }
 
 func (v *Vault) checkJournal() []Damage {
+	entry := uint64(0)
 	err := v.log.Read(0, func(e journal.Entry) error {
+		entry = e.Seq
 		_, err := v.entryOpens(e)
 		return err
 	})
 	if err == nil {
 		return nil
 	}
-	return []Damage{{Where: "journal", Why: err.Error(), Lost: "what came after", WayOut: "stop the node and run repair; grants will wait for your confirmation"}}
+	return []Damage{journalDamage(err, entry)}
 }
 
 func (v *Vault) entryOpens(e journal.Entry) (bool, error) {
@@ -89,29 +84,24 @@ func (v *Vault) checkContent(ctx context.Context) (found []Damage, err error) {
 			continue // removed meanwhile
 		}
 		for _, h := range one.heads() {
-			lost, why := v.checkHead(ctx, h.Head)
+			d, damaged := v.checkHead(ctx, one, h.Head)
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			if why == "" {
-				continue
+			if damaged {
+				found = append(found, d)
 			}
-			found = append(found, Damage{Where: fmt.Sprintf("%s, version %d", one.name, uint32(h.Sequence)), Why: why, Lost: lost, WayOut: one.wayOut()})
 		}
 	}
 	return found, nil
 }
 
-func (d *dataset) wayOut() string {
-	if d.from != "" {
-		return "fetch it again"
-	}
-	return "add " + d.source + " again, or put the lost packs back"
-}
+// namedFiles is how many files a damage names.
+const namedFiles = 10
 
-// checkHead names up to ten files that cannot be read.
-func (v *Vault) checkHead(ctx context.Context, h storage.Head) (lost, why string) {
-	var names []string
+// checkHead looks for files of a version, or of a view, that cannot be read.
+func (v *Vault) checkHead(ctx context.Context, d *dataset, h storage.Head) (Damage, bool) {
+	var paths []string
 	bad, last := 0, ""
 	err := storage.Walk(ctx, h, v.store.Get, func(e storage.Entry) error {
 		for _, r := range e.Blocks {
@@ -119,19 +109,32 @@ func (v *Vault) checkHead(ctx context.Context, h storage.Head) (lost, why string
 				continue
 			}
 			last = string(e.Path)
-			if bad++; bad <= 10 {
-				names = append(names, fmt.Sprintf("%q", last))
+			if bad++; bad <= namedFiles {
+				paths = append(paths, strconv.Quote(last))
 			}
 		}
 		return nil
 	})
+	if bad > namedFiles {
+		paths = append(paths, "…")
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return "", ""
+		return Damage{}, false
 	case err != nil:
-		return "the whole list of files, or a part of it", err.Error()
+		return d.damage(ListLost, ListNotHere, h, Args{}), true
 	case bad > 0:
-		return fmt.Sprintf("%d files: %v", bad, names), "blocks are missing or damaged"
+		return d.damage(FilesLost, FilesNotHere, h, Args{"files": number(bad), "paths": strings.Join(paths, ", ")}), true
 	}
-	return "", ""
+	return Damage{}, false
+}
+
+// damage tells what is lost of a version: from our own, or from one received.
+func (d *dataset) damage(ours, received DamageKind, h storage.Head, args Args) Damage {
+	args["name"], args["version"] = d.name, number(uint32(h.Sequence))
+	if d.from != "" {
+		return Damage{Kind: received, Args: args, Lost: true}
+	}
+	args["source"] = d.source
+	return Damage{Kind: ours, Args: args, Lost: true}
 }

@@ -204,7 +204,7 @@ func flipped(t *testing.T, dir string, did crypto.DID, want map[string]node, whe
 	v, r, err := Open(dir, crypto.Passphrase([]byte(passphrase)), testOptions())
 	if err != nil {
 		found, err := Repair(bg, dir, crypto.Passphrase([]byte(passphrase)), testOptions())
-		if err != nil || len(found) == 0 {
+		if err != nil || len(found.Damages) == 0 {
 			t.Errorf("%s: repair says %v, %v", where, found, err)
 		}
 		v, r, err = Open(dir, crypto.Passphrase([]byte(passphrase)), testOptions())

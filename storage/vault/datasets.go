@@ -28,6 +28,7 @@ var (
 	ErrChanging    = errors.New("the file kept changing while it was read")
 	ErrNotOurs     = errors.New("the data set was received, not made here")
 	ErrMissing     = errors.New("blocks are missing from this vault")
+	ErrBadSource   = errors.New("neither a file nor a folder")
 	ErrOldHead     = errors.New("a newer version of it is here already")
 )
 

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/crypto/canonical"
@@ -78,19 +77,13 @@ func (v *Vault) heal(good, other *keyringCopy, r *Report) error {
 	if bytes.Equal(good.raw, other.raw) {
 		return nil
 	}
-	why := "older"
-	if errors.Is(other.why, fs.ErrNotExist) {
-		why = "missing"
-	} else if other.why != nil {
-		why = "damaged"
-	}
 	if err := disk.WriteFileAtomic(v.opt.FS, v.path(other.name), good.raw, 0o600); err != nil {
 		if disk.IsFull(err) {
 			return nil // one good copy is enough to open a vault on a full disk
 		}
 		return fmt.Errorf("heal the keyring's copy: %w", err)
 	}
-	r.Healed = append(r.Healed, fmt.Sprintf("%s was %s and is again a copy of %s", other.name, why, good.name))
+	r.Healed = append(r.Healed, Healing{KeyringCopied, Args{"file": other.name, "other": good.name}})
 	return nil
 }
 
@@ -158,12 +151,12 @@ func (v *Vault) mark() error {
 
 // readMark returns the newer of the two marks. doubt is set when there is
 // none: then nobody can tell whether the journal is the newest.
-func (v *Vault) readMark(r *Report) (best markFile, doubt string) {
+func (v *Vault) readMark(r *Report) (best markFile, doubt Suspension) {
 	found := 0
 	for _, name := range []string{markA, markB} {
 		m, err := v.readMarkFile(name)
 		if err != nil {
-			r.Healed = append(r.Healed, fmt.Sprintf("%s cannot be read and is written anew", name))
+			r.Healed = append(r.Healed, Healing{MarkRenewed, Args{"file": name}})
 			continue
 		}
 		found++
@@ -172,7 +165,7 @@ func (v *Vault) readMark(r *Report) (best markFile, doubt string) {
 		}
 	}
 	if found == 0 {
-		return markFile{}, "what the vault remembered of its journal is lost"
+		return markFile{}, NoMark
 	}
 	return best, ""
 }

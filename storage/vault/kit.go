@@ -96,6 +96,6 @@ func restore(kit io.Reader, words, dir string, passphrase []byte, opt Options) (
 		first = append(first, change{e.Kind, crypto.Scope(e.Scope), e.Public, e.Body, e.Time, noTag})
 	}
 	first = append(first, change{kind: kindSuspended, scope: crypto.NodeScope,
-		body: encode(suspendedBody{"the vault was restored from a recovery kit"})})
+		body: encode(suspendedBody{FromKit})})
 	return create(dir, ring, opt, first...)
 }

@@ -14,55 +14,54 @@ import (
 	"github.com/traboule/traboule/storage/journal"
 )
 
+// Repaired says what Repair mended, and what is still damaged or lost.
+type Repaired struct {
+	Healed  []Healing
+	Damages []Damage
+}
+
 // Repair opens a vault that Open may refuse, mends what can be mended and says
 // what was wrong and what is lost. It makes the index anew, copies a sound
 // keyring over a damaged one and, only if the journal cannot be read otherwise,
 // cuts it where the damage begins: what it cuts off is kept beside it, and the
 // grants are suspended. The vault must not be open, and is closed afterwards.
-func Repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) ([]Damage, error) {
-	found, err := repair(ctx, dir, secret, opt.withDefaults())
+func Repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) (Repaired, error) {
+	r, err := repair(ctx, dir, secret, opt.withDefaults())
 	if err != nil {
-		return found, fmt.Errorf("repair the vault %s: %w", dir, err)
+		return r, fmt.Errorf("repair the vault %s: %w", dir, err)
 	}
-	return found, nil
+	return r, nil
 }
 
-func repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) (found []Damage, err error) {
+func repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) (r Repaired, err error) {
 	v, report, err := open(dir, secret, opt)
 	for cuts := 0; errors.Is(err, journal.ErrDamaged) && cuts < 3; cuts++ {
 		var d Damage
 		if d, err = cutJournal(dir, err, opt); err != nil {
-			return found, err
+			return r, err
 		}
-		found = append(found, d)
+		r.Damages = append(r.Damages, d)
 		v, report, err = open(dir, secret, opt)
 	}
 	if err != nil {
-		return found, err
+		return r, err
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
-	for _, what := range report.Healed {
-		found = append(found, Damage{Where: dir, Why: what, WayOut: "done"})
-	}
-	if len(found) > 0 && v.Suspended() == "" && report.Suspended == "" && cutAny(found) {
-		if err := v.suspend("the journal was damaged and had to be cut"); err != nil {
-			return found, err
+	r.Healed = report.Healed
+	if len(r.Damages) > 0 {
+		if err := v.suspendFor(CutJournal); err != nil {
+			return r, err
 		}
+	}
+	if err := v.mark(); err != nil {
+		return r, err
 	}
 	if err := v.index.Wipe(); err != nil {
-		found = append(found, Damage{Where: indexDir, Why: err.Error(), WayOut: "remove the folder"})
+		r.Damages = append(r.Damages, Damage{Kind: IndexUnwritable, Args: Args{"file": indexDir}})
 	}
 	more, err := v.Check(ctx, nil)
-	return append(found, more...), err
-}
-
-func cutAny(found []Damage) bool {
-	for _, d := range found {
-		if d.Where == logDir {
-			return true
-		}
-	}
-	return false
+	r.Damages = append(r.Damages, more...)
+	return r, err
 }
 
 // cutJournal keeps a copy of the journal's files from the damaged one on, cuts
@@ -85,9 +84,8 @@ func cutJournal(dir string, cause error, opt Options) (Damage, error) {
 	if err != nil {
 		return Damage{}, err
 	}
-	return Damage{Where: logDir, Why: cause.Error(),
-		Lost:   fmt.Sprintf("%d bytes at the end of the journal and %d later files of it: changes of state, among them perhaps revocations", bytes, files),
-		WayOut: "look at every grant and confirm; what was cut off is kept in " + aside}, nil
+	return Damage{Kind: JournalCut, Lost: true, Args: Args{"file": segmentFile(at), "offset": number(at.Offset),
+		"bytes": number(bytes), "files": number(files), "aside": filepath.Base(aside)}}, nil
 }
 
 func cutFiles(folder string, at *journal.DamagedError) (bytes int64, files int, err error) {

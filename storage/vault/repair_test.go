@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,7 +33,7 @@ func TestIndexIsDisposable(t *testing.T) {
 			t.Fatal(err)
 		}
 		if repair {
-			if bad, err := Repair(bg, v.dir, secret, testOptions()); err != nil || len(bad) != 0 {
+			if bad, err := Repair(bg, v.dir, secret, testOptions()); err != nil || len(bad.Damages)+len(bad.Healed) != 0 {
 				t.Errorf("%+v, %v", bad, err)
 			}
 		}
@@ -82,11 +82,21 @@ func TestRepairCutsTheJournal(t *testing.T) {
 		t.Fatal("a damaged journal was opened")
 	}
 	bad, err := Repair(bg, v.dir, secret, testOptions())
-	if err != nil || len(bad) == 0 || !strings.Contains(bad[0].Lost, "bytes") {
+	if err != nil || len(bad.Damages) == 0 {
 		t.Fatalf("%+v, %v", bad, err)
 	}
+	cut := bad.Damages[0]
+	if cut.Kind != JournalCut || !cut.Lost || cut.Args["file"] != "journal/00000001.log" {
+		t.Errorf("%+v", cut)
+	}
+	if n, err := strconv.Atoi(cut.Args["bytes"]); err != nil || n < 800 {
+		t.Errorf("cut off %q bytes", cut.Args["bytes"])
+	}
+	if _, err := os.Stat(v.path(cut.Args["aside"])); err != nil {
+		t.Error(err)
+	}
 	v, r := mustOpen(t, v.dir, testOptions())
-	if r.Suspended == "" || v.Incarnation() != 2 {
+	if r.Suspended != CutJournal || v.Incarnation() != 2 {
 		t.Errorf("%+v, incarnation %d", r, v.Incarnation())
 	}
 	kept, _ := filepath.Glob(v.path("journal.damaged-*/*.log"))
@@ -135,7 +145,7 @@ func TestOldKeyring(t *testing.T) {
 	read(newer)
 	put(old)
 	v, r := mustOpen(t, v.dir, testOptions())
-	if r.Suspended == "" || len(v.Datasets()) != 0 {
+	if r.Suspended != MissingKeys || len(v.Datasets()) != 0 {
 		t.Fatalf("%+v", r)
 	}
 	if err := v.Confirm(bg); err != nil {

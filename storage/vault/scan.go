@@ -67,7 +67,7 @@ func newScan(ctx context.Context, source string, vault fs.FileInfo) (*scan, erro
 			err = s.folder(ctx, "")
 		}
 	default:
-		err = fmt.Errorf("%s is a %s", source, describe(info.Mode()))
+		err = fmt.Errorf("%w: %s (%s)", ErrBadSource, source, describe(info.Mode()))
 	}
 	if err != nil {
 		s.close()
@@ -76,6 +76,19 @@ func newScan(ctx context.Context, source string, vault fs.FileInfo) (*scan, erro
 	slices.SortFunc(s.list, func(a, b found) int { return cmp.Compare(a.path, b.path) })
 	slices.SortFunc(s.skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
 	return s, nil
+}
+
+// counts are what a version of all that was found would hold.
+func (s *scan) counts() (c storage.Counts) {
+	for _, f := range s.list {
+		if f.kind == storage.Folder {
+			c.Folders++
+			continue
+		}
+		c.Files++
+	}
+	c.Bytes = uint64(s.bytes)
+	return c
 }
 
 func (s *scan) close() {
@@ -122,12 +135,12 @@ func (s *scan) entry(ctx context.Context, name string) error {
 	}
 	switch {
 	case len(name) > storage.MaxPath:
-		s.skip(name, "its path is too long")
+		s.skip(name, SkipLongPath)
 	case info.Mode().IsRegular():
 		s.list = append(s.list, found{name, storage.File, stampOf(info)})
 		s.bytes += info.Size()
 	case info.IsDir() && s.vault != nil && os.SameFile(info, s.vault):
-		s.skip(name, "this vault itself")
+		s.skip(name, SkipVault)
 	case info.IsDir():
 		s.list = append(s.list, found{name, storage.Folder, stampOf(info)})
 		return s.folder(ctx, name)
@@ -137,7 +150,7 @@ func (s *scan) entry(ctx context.Context, name string) error {
 	return nil
 }
 
-func (s *scan) skip(name, why string) { s.skipped = append(s.skipped, Skip{name, why}) }
+func (s *scan) skip(name string, why SkipReason) { s.skipped = append(s.skipped, Skip{name, why}) }
 
 // refused skips what cannot be read; only the source itself is an error.
 func (s *scan) refused(name string, err error) error {
@@ -148,30 +161,28 @@ func (s *scan) refused(name string, err error) error {
 	return nil
 }
 
-func reason(err error) string {
+func reason(err error) SkipReason {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return "permission denied"
+		return SkipPermission
 	case errors.Is(err, fs.ErrNotExist):
-		return "gone while it was read"
+		return SkipGone
+	case errors.Is(err, syscall.EIO):
+		return SkipDisk
 	}
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno.Error()
-	}
-	return "cannot be read"
+	return SkipUnreadable
 }
 
-func describe(m fs.FileMode) string {
+func describe(m fs.FileMode) SkipReason {
 	switch {
 	case m&fs.ModeSymlink != 0:
-		return "symbolic link"
+		return SkipLink
 	case m&fs.ModeNamedPipe != 0:
-		return "named pipe"
+		return SkipPipe
 	case m&fs.ModeSocket != 0:
-		return "socket"
+		return SkipSocket
 	case m&fs.ModeDevice != 0:
-		return "device"
+		return SkipDevice
 	}
-	return "special file"
+	return SkipSpecial
 }

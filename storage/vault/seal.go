@@ -200,9 +200,9 @@ func (a *adding) file(ctx context.Context, f found, before *storage.Entry) (*ite
 }
 
 // unreadable is why a file is left out.
-type unreadable struct{ why string }
+type unreadable struct{ why SkipReason }
 
-func (u *unreadable) Error() string { return u.why }
+func (u *unreadable) Error() string { return string(u.why) }
 
 // once reads a file from its start. ErrChanging means that it was not the same
 // file all the time.

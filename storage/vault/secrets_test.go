@@ -449,7 +449,7 @@ func TestKit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Suspended() == "" || w.Incarnation() != 2 {
+	if w.Suspended() != FromKit || w.Incarnation() != 2 {
 		t.Errorf("suspended %q, incarnation %d", w.Suspended(), w.Incarnation())
 	}
 	if d, err := w.Lookup("x"); err != nil || d.Generation != 1 || len(d.Versions) != 1 || len(w.Datasets()) != 1 {
@@ -497,6 +497,7 @@ func TestKit(t *testing.T) {
 }
 
 func TestOldTruthSuspends(t *testing.T) {
+	reasons := map[string]Suspension{"journal from a backup": OldJournal, "marks lost": NoMark}
 	for name, spoil := range map[string]func(*testing.T, string, string){
 		"journal from a backup": func(t *testing.T, dir, backup string) {
 			os.RemoveAll(filepath.Join(dir, logDir))
@@ -528,7 +529,7 @@ func TestOldTruthSuspends(t *testing.T) {
 		}
 		spoil(t, v.dir, backup)
 		v, r := mustOpen(t, v.dir, testOptions())
-		if r.Suspended == "" || v.Suspended() == "" || v.Incarnation() != 2 {
+		if r.Suspended != reasons[name] || v.Suspended() != reasons[name] || v.Incarnation() != 2 {
 			t.Errorf("%s: suspended %q, incarnation %d", name, r.Suspended, v.Incarnation())
 		}
 		v, _ = reopen(t, v)

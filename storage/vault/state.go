@@ -58,7 +58,7 @@ type (
 		Incarnation uint32 `cbor:"incarnation"`
 	}
 	suspendedBody struct {
-		Why string `cbor:"why"`
+		Why Suspension `cbor:"why"`
 	}
 	droppedBody struct {
 		Before uint64 `cbor:"before"` // the first sequence that is kept
@@ -70,7 +70,7 @@ func encode(v any) []byte { return canonical.MustMarshal(v) }
 // state is what the journal says, in memory.
 type state struct {
 	incarnation uint32
-	suspended   string
+	suspended   Suspension
 	sets        map[crypto.DID]*dataset
 	tags        map[[16]byte]crypto.Scope // of the keys that we have
 	unknown     map[[16]byte]bool         // seen, without a key and not erased
@@ -250,7 +250,7 @@ func (s *state) apply(c change) error {
 	case kindDropped:
 		return s.applyDropped(c)
 	}
-	return fmt.Errorf("kind %d is of a later version of this program", c.kind)
+	return fmt.Errorf("%w: kind %d", ErrLater, c.kind)
 }
 
 func (s *state) applyDataset(c change) error {

@@ -27,6 +27,7 @@ var (
 	ErrExists     = errors.New("there is a vault already")
 	ErrVaultBusy  = errors.New("another process has the vault open")
 	ErrKeyring    = errors.New("both copies of the keyring are damaged: restore from the recovery kit")
+	ErrLater      = errors.New("written by a later version of this program")
 	ErrSecret     = crypto.ErrWrongSecret
 )
 
@@ -66,8 +67,8 @@ func (o Options) withDefaults() Options {
 
 // Report says what Open found.
 type Report struct {
-	Healed    []string // what was made good from a second copy, in words
-	Suspended string   // why grants are suspended until Confirm; "" when they are not
+	Healed    []Healing
+	Suspended Suspension // why grants are suspended until Confirm; "" when they are not
 	Blocks    *blocks.Report
 	Dropped   int64 // bytes of a journal entry that was never acknowledged
 }
@@ -183,7 +184,7 @@ func (v *Vault) start(secret crypto.Secret) (*Report, error) {
 
 // openParts opens journal, blocks and index. doubt gathers why the journal
 // may be an old one.
-func (v *Vault) openParts(mark markFile, doubt *string, r *Report) error {
+func (v *Vault) openParts(mark markFile, doubt *Suspension, r *Report) error {
 	var err error
 	var jr *journal.Report
 	jopt := journal.Options{VaultID: v.ring.VaultID(), Expect: journal.Mark{Seq: mark.Seq, Chain: mark.Chain}, AcceptOld: true}
@@ -194,9 +195,9 @@ func (v *Vault) openParts(mark markFile, doubt *string, r *Report) error {
 	switch {
 	case *doubt != "":
 	case jr.Old:
-		*doubt = "the journal is older than this vault remembers, or was changed"
+		*doubt = OldJournal
 	case v.state.foreign():
-		*doubt = "the journal speaks of keys that the keyring does not have"
+		*doubt = MissingKeys
 	}
 	if v.store, r.Blocks, err = blocks.Open(v.opt.FS, v.path(packsDir), blocks.Options{Reserve: v.opt.Reserve}); err != nil {
 		return err
@@ -206,7 +207,7 @@ func (v *Vault) openParts(mark markFile, doubt *string, r *Report) error {
 		v.index = nil // a vault without look-ups is only slower
 	}
 	if wiped {
-		r.Healed = append(r.Healed, "the index could not be opened and starts empty")
+		r.Healed = append(r.Healed, Healing{Kind: IndexEmptied})
 	}
 	return nil
 }
@@ -249,7 +250,7 @@ func (v *Vault) Incarnation() uint32 {
 }
 
 // Suspended says why no grant may be honoured until Confirm, or "".
-func (v *Vault) Suspended() string {
+func (v *Vault) Suspended() Suspension {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.state.suspended
@@ -266,9 +267,22 @@ func (v *Vault) Confirm(ctx context.Context) error {
 	return v.mark()
 }
 
+// suspendFor suspends, or says better why the grants are suspended already:
+// Open only sees that the journal is shorter than it was.
+func (v *Vault) suspendFor(why Suspension) error {
+	if v.Suspended() == "" {
+		return v.suspend(why)
+	}
+	_, err := v.commit(context.Background(), change{kind: kindSuspended, scope: crypto.NodeScope, body: encode(suspendedBody{why})})
+	if err != nil {
+		return fmt.Errorf("suspend the grants (%s): %w", why, err)
+	}
+	return nil
+}
+
 // suspend records why, and that all that is signed from now on is newer than
 // anything signed before, in whatever copy of the vault.
-func (v *Vault) suspend(why string) error {
+func (v *Vault) suspend(why Suspension) error {
 	changes := []change{
 		{kind: kindIncarnation, public: encode(incarnationBody{v.Incarnation() + 1})},
 		{kind: kindSuspended, scope: crypto.NodeScope, body: encode(suspendedBody{why})},

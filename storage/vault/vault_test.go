@@ -165,7 +165,7 @@ func TestRoundTrip(t *testing.T) {
 	os.Symlink("notes.txt", filepath.Join(src, "link"))
 
 	r := mustAdd(t, v, "papers", src)
-	if d := cmp.Diff([]Skip{{"link", "symbolic link"}}, r.Skipped); d != "" {
+	if d := cmp.Diff([]Skip{{"link", SkipLink}}, r.Skipped); d != "" {
 		t.Error(d)
 	}
 	if !r.New || r.Added != 12 || r.Head.Counts.Files != 7 || r.Head.Counts.Folders != 5 {
@@ -276,6 +276,9 @@ func TestDryRunWritesNothing(t *testing.T) {
 	if err != nil || r.Added != 1 || !r.New || r.NewBytes != 7 {
 		t.Errorf("%+v, %v", r, err)
 	}
+	if r.Head.Sequence != storage.SequenceOf(1, 1) || r.Head.Counts.Files != 1 || r.Head.Counts.Bytes != 7 {
+		t.Errorf("the version it would be: %+v", r.Head)
+	}
 	if d := cmp.Diff(before, tree(t, v.dir)); d != "" {
 		t.Error("a dry run of a new data set wrote")
 	}
@@ -287,6 +290,9 @@ func TestDryRunWritesNothing(t *testing.T) {
 	r, err = v.Add(bg, "x", src, AddOptions{DryRun: true})
 	if err != nil || r.Added != 1 || r.Changed != 0 || r.New || r.NewBytes != 4 || r.Unchanged {
 		t.Errorf("%+v, %v", r, err)
+	}
+	if r.Head.Sequence != storage.SequenceOf(1, 2) || r.Head.Counts.Files != 2 || r.Head.Counts.Bytes != 11 {
+		t.Errorf("the version it would be: %+v", r.Head)
 	}
 	if d := cmp.Diff(before, tree(t, v.dir)); d != "" {
 		t.Error("a dry run wrote")
@@ -382,6 +388,7 @@ func TestKeyringCopies(t *testing.T) {
 		"cut":   func(p string) error { return os.Truncate(p, int64(len(good)/2)) },
 		"empty": func(p string) error { return os.Truncate(p, 0) },
 	}
+	other := map[string]string{keyringA: keyringB, keyringB: keyringA}
 	for how, hurt := range damage {
 		for _, name := range []string{keyringA, keyringB} {
 			if err := hurt(v.path(name)); err != nil {
@@ -391,8 +398,9 @@ func TestKeyringCopies(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s %s: %v", how, name, err)
 			}
-			if len(r.Healed) != 1 || !strings.Contains(r.Healed[0], name) || r.Suspended != "" {
-				t.Errorf("%s %s: %+v", how, name, r)
+			want := []Healing{{KeyringCopied, Args{"file": name, "other": other[name]}}}
+			if d := cmp.Diff(want, r.Healed); d != "" || r.Suspended != "" {
+				t.Errorf("%s %s: suspended %q, %s", how, name, r.Suspended, d)
 			}
 			again.Close()
 			if healed, _ := os.ReadFile(v.path(name)); !bytes.Equal(healed, good) {

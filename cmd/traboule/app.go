@@ -24,6 +24,7 @@ type app struct {
 	lang    messages.Lang
 	badLang string // a language that was asked for and is not spoken
 	json    bool
+	told    bool // a script has its document: what follows is only an exit code
 
 	home           string
 	langFlag       string
@@ -126,20 +127,26 @@ func (a *app) showJSON(document any) error {
 // do carries an operation out, with progress on a terminal, and prints its
 // result.
 func do[Q, R any](ctx context.Context, a *app, op node.Operation[Q, R], request Q, human func(R)) error {
-	c, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	p := a.newProgress()
-	result, err := op.Do(ctx, c, request, p.report)
-	p.clear()
-	if closing := c.close(); err == nil {
-		err = closing
-	}
+	result, err := ask(ctx, a, op, request)
 	if err != nil {
 		return err
 	}
 	return a.show(result, func() { human(result) })
+}
+
+// ask carries an operation out, with progress on a terminal.
+func ask[Q, R any](ctx context.Context, a *app, op node.Operation[Q, R], request Q) (result R, err error) {
+	c, err := a.open(ctx)
+	if err != nil {
+		return result, err
+	}
+	p := a.newProgress()
+	result, err = op.Do(ctx, c, request, p.report)
+	p.clear()
+	if closing := c.close(); err == nil {
+		err = closing
+	}
+	return result, err
 }
 
 // homeDir is where the vault lies: --home, else TRABOULE_HOME, else the data

@@ -13,18 +13,22 @@ import (
 
 func (a *app) checkCommand() *cobra.Command {
 	return a.command("check", "check", with(), func(cmd *cobra.Command, _ []string) error {
-		damaged := 0
-		err := do(cmd.Context(), a, node.Check, node.None{}, func(r node.CheckResult) {
-			a.say("check.done", "blocks", strconv.FormatInt(r.Blocks, 10), "bytes", strconv.FormatInt(r.Bytes, 10), "entries", u(r.Entries))
-			a.notices(r.Damages)
-			damaged = len(r.Damages)
-		})
-		if err == nil && damaged > 0 {
-			return problem.New(problem.Damaged, "check.damaged", "n", strconv.Itoa(damaged))
+		r, err := ask(cmd.Context(), a, node.Check, node.None{})
+		if err != nil {
+			return err
 		}
-		if err == nil && !a.json {
-			a.say("check.sound")
+		if err := a.show(r, func() { a.showCheck(r) }); err != nil || len(r.Damages) == 0 {
+			return err
 		}
-		return err
+		a.told = true
+		return problem.New(problem.Damaged, "check.damaged", "n", strconv.Itoa(len(r.Damages)))
 	})
+}
+
+func (a *app) showCheck(r node.CheckResult) {
+	a.say("check.done", "blocks", strconv.FormatInt(r.Blocks, 10), "bytes", strconv.FormatInt(r.Bytes, 10), "entries", u(r.Entries))
+	a.notices(r.Damages)
+	if len(r.Damages) == 0 {
+		a.say("check.sound")
+	}
 }

@@ -70,6 +70,9 @@ func (a *app) report(ctx context.Context, err error) int {
 		p = problem.New(problem.Interrupted, "interrupted")
 	}
 	message, code := a.sentence(p), exitCode(p.Kind)
+	if a.json && a.told {
+		return code
+	}
 	if a.json {
 		var f failure
 		f.Error.Problem, f.Error.Message, f.Error.Exit = p, message, code

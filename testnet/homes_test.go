@@ -3,12 +3,16 @@
 package testnet
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,4 +129,35 @@ func within[T any](t *testing.T, what string, c <-chan T) T {
 		t.Fatalf("%s: not within %v", what, patience)
 		panic("not reached")
 	}
+}
+
+// startProcess puts the node in a folder on the network as a process of the
+// program in bin, and waits until it is.
+func startProcess(t *testing.T, bin, dir string) *exec.Cmd {
+	t.Helper()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(passphrase+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(bin, "traboule"), "run", "--home", dir, "--passphrase-file", secret, "--listen", "/ip4/127.0.0.1/tcp/0")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // an error says that it has ended already
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || !strings.Contains(line, dir) {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		t.Fatalf("the process does not run: %q, %v\n%s", line, err, stderr.String())
+	}
+	return cmd
 }

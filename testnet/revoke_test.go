@@ -137,7 +137,7 @@ func TestRevokeStopsTheWriters(t *testing.T) {
 	if others.Load() == 0 {
 		t.Error("there was no load")
 	}
-	t.Logf("%d revocations stopped %d transfers, the longest took %v; 0 bytes after", revokeTries, stopped, longest)
+	t.Logf("%d revocations stopped %d transfers, the longest took %v", revokeTries, stopped, longest)
 }
 
 // readAgain reads under a grant without end, dialling again when it is cut.

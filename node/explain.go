@@ -13,6 +13,7 @@ import (
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/storage"
 	"github.com/traboule/traboule/storage/disk"
+	"github.com/traboule/traboule/storage/journal"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -53,6 +54,7 @@ var explanations = []struct {
 	{fs.ErrExist, problem.Exists, "file.exists"},
 	{fs.ErrPermission, problem.Unexpected, "file.permission"},
 	{crypto.ErrDamaged, problem.Damaged, "vault.damaged"},
+	{journal.ErrDamaged, problem.Damaged, "vault.damaged"},
 }
 
 // about tells what err was about: pairs of name and value for the sentence.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +32,15 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TZ", "UTC")
 			return os.WriteFile(filepath.Join(env.WorkDir, "secret"), []byte("a passphrase for tests\n"), 0o600)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exitsWith, "node": startNode, "var": setVar},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exitsWith, "node": startNode, "var": setVar, "damage": damageFile, "restless": keepWriting,
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "namespaces" {
+				return false, fmt.Errorf("there is no condition %s", name)
+			}
+			return exec.Command("unshare", "-rm", "true").Run() == nil, nil
+		},
 	})
 }
 
@@ -71,6 +80,53 @@ func startNode(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil || !strings.Contains(line, "on the network") {
 		ts.Fatalf("the node of %s does not start: %q, %v", args[0], line, err)
 	}
+}
+
+// damageFile flips a bit in the middle of the one file that fits a pattern:
+// "damage home/keyring.a".
+func damageFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: damage PATTERN")
+	}
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%s fits %d files, want 1", args[0], len(found))
+	}
+	data, err := os.ReadFile(found[0])
+	ts.Check(err)
+	data[len(data)/2] ^= 0x10
+	ts.Check(os.WriteFile(found[0], data, 0o600))
+}
+
+// keepWriting appends to a file until the end of the page: "restless FILE".
+func keepWriting(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: restless FILE")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY|os.O_APPEND, 0o600)
+	ts.Check(err)
+	enough, stopped := make(chan struct{}), make(chan error)
+	go func() {
+		for {
+			select {
+			case <-enough:
+				stopped <- f.Close()
+				return
+			default:
+				if _, err := f.WriteString("more\n"); err != nil {
+					stopped <- err
+					return
+				}
+			}
+		}
+	}()
+	ts.Defer(func() {
+		close(enough)
+		if err := <-stopped; err != nil {
+			ts.Logf("write to %s: %v", args[0], err)
+		}
+	})
 }
 
 // setVar sets a variable to what a pattern finds in a file or in stdout:

@@ -22,6 +22,7 @@ import (
 )
 
 func main() {
+	noCoreDumps()
 	os.Exit(run(os.Args[1:], world{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		getenv: os.Getenv, now: clock(os.Getenv),

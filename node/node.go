@@ -16,6 +16,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -194,6 +195,8 @@ func openHome(opt Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Deriving the key from a passphrase took 64 MiB, which are not needed again.
+	debug.FreeOSMemory()
 	n.vault, n.keys, n.found = v, v.Keyring(), report
 	n.gate = access.New(access.Options{
 		Self: n.keys.Node().DID(), Datasets: n.standing, Known: n.isIssuer, Clock: opt.Now,

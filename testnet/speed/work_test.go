@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,17 +23,13 @@ func bigBytes() int64 {
 
 const smallFiles = 20000
 
-// works are the folders to work on, made once for all benchmarks.
-var works struct {
-	once sync.Once
-	dir  string
-	err  error
-}
+// works is the folder of the works, each made when it is first needed.
+var works string
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if works.dir != "" {
-		os.RemoveAll(works.dir)
+	if works != "" {
+		os.RemoveAll(works)
 	}
 	os.Exit(code)
 }
@@ -42,9 +37,8 @@ func TestMain(m *testing.M) {
 // work is the folder of D1 or D2, and how much is in it.
 func work(b *testing.B, name string) (dir string, size int64) {
 	b.Helper()
-	works.once.Do(func() { works.dir, works.err = makeWorks() })
-	must(b, works.err)
-	dir = filepath.Join(works.dir, name)
+	dir, err := makeWork(name)
+	must(b, err)
 	must(b, filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
@@ -58,22 +52,25 @@ func work(b *testing.B, name string) (dir string, size int64) {
 	return dir, size
 }
 
-func makeWorks() (string, error) {
-	dir, err := os.MkdirTemp("", "speed")
-	if err != nil {
-		return "", err
-	}
-	random := rand.NewChaCha8([32]byte{'s', 'p', 'e', 'e', 'd'})
-	for i := range int64(4) {
-		if err := fill(filepath.Join(dir, "D1", fmt.Sprint(i)), random, bigBytes()/4); err != nil {
-			return dir, err
+func makeWork(name string) (dir string, err error) {
+	if works == "" {
+		if works, err = os.MkdirTemp("", "speed"); err != nil {
+			return "", err
 		}
 	}
+	dir = filepath.Join(works, name)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	random := rand.NewChaCha8([32]byte([]byte("the seed of the speed benchmarks")))
 	sizes := rand.New(random)
-	for i := range smallFiles {
-		name := filepath.Join(dir, "D2", fmt.Sprintf("%03d", i/100), fmt.Sprintf("%05d.dat", i))
-		if err := fill(name, random, 1<<10+sizes.Int64N(15<<10)); err != nil {
-			return dir, err
+	files, size := 4, func() int64 { return bigBytes() / 4 }
+	if name == "D2" {
+		files, size = smallFiles, func() int64 { return 1<<10 + sizes.Int64N(15<<10) }
+	}
+	for i := range files {
+		if err := fill(filepath.Join(dir, fmt.Sprintf("%03d", i/100), fmt.Sprintf("%05d.dat", i)), random, size()); err != nil {
+			return "", err
 		}
 	}
 	syscall.Sync()

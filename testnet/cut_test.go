@@ -4,11 +4,9 @@ package testnet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -219,7 +217,7 @@ func mustNotWant(t *testing.T, wanted map[crypto.BlockName]int, have map[crypto.
 // of blocks have come.
 func killDuringFetch(t *testing.T, bin, dir string, request node.FetchRequest, n int64) {
 	t.Helper()
-	cmd := startProcess(t, bin, dir)
+	p := startProcess(t, bin, dir)
 	caller, err := control.Dial(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
@@ -230,8 +228,8 @@ func killDuringFetch(t *testing.T, bin, dir string, request node.FetchRequest, n
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	go func() {
-		_, err := node.Fetch.Do(ctx, caller, request, func(p node.Progress) {
-			if p.Step == "blocks" && p.Done >= n {
+		_, err := node.Fetch.Do(ctx, caller, request, func(so node.Progress) {
+			if so.Step == "blocks" && so.Done >= n {
 				reached()
 			}
 		})
@@ -242,12 +240,7 @@ func killDuringFetch(t *testing.T, bin, dir string, request node.FetchRequest, n
 	case err := <-ended:
 		t.Fatalf("the fetch ended before it was killed: %v", err)
 	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); !errors.As(err, new(*exec.ExitError)) {
-		t.Fatalf("the receiver was not killed: %v", err)
-	}
+	p.kill(t)
 	if within(t, "the fetch ends", ended) == nil {
 		t.Fatal("the fetch of a receiver that was killed succeeded")
 	}

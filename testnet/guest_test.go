@@ -76,6 +76,16 @@ type reading struct {
 
 // open presents a grant and reads the manifest.
 func (g *guest) open(ctx context.Context, chain grant.Chain) (*reading, error) {
+	session, err := g.ask(ctx, chain)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{Session: session}
+	return r, r.manifest(ctx, g.keys)
+}
+
+// ask presents a grant.
+func (g *guest) ask(ctx context.Context, chain grant.Chain) (*transfer.Session, error) {
 	granted, err := chain.Grant()
 	if err != nil {
 		return nil, err
@@ -93,12 +103,7 @@ func (g *guest) open(ctx context.Context, chain grant.Chain) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := transfer.Open(ctx, stream, transfer.Request{Invocation: inv.Bytes(), Proofs: chain.Tokens()}, transfer.ClientOptions{})
-	if err != nil {
-		return nil, err
-	}
-	r := &reading{Session: session}
-	return r, r.manifest(ctx, g.keys)
+	return transfer.Open(ctx, stream, transfer.Request{Invocation: inv.Bytes(), Proofs: chain.Tokens()}, transfer.ClientOptions{})
 }
 
 // manifest opens the head and reads all pages below it.

@@ -3,16 +3,16 @@
 package testnet
 
 import (
-	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -131,33 +131,73 @@ func within[T any](t *testing.T, what string, c <-chan T) T {
 	}
 }
 
-// startProcess puts the node in a folder on the network as a process of the
-// program in bin, and waits until it is.
-func startProcess(t *testing.T, bin, dir string) *exec.Cmd {
+// running is a whole node as a process of its own.
+type running struct {
+	cmd    *exec.Cmd
+	info   node.RunInfo
+	stderr *bytes.Buffer // to be read when it has ended
+}
+
+// startProcess puts the node in a folder on the loopback network as a process
+// of the program in bin, and waits until it is there.
+func startProcess(t *testing.T, bin, dir string) *running {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(passphrase+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(bin, "traboule"), "run", "--home", dir, "--passphrase-file", secret, "--listen", "/ip4/127.0.0.1/tcp/0")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
+	p := &running{stderr: &bytes.Buffer{}}
+	p.cmd = exec.Command(filepath.Join(bin, "traboule"), "run", "--json", "--home", dir, "--passphrase-file", secret, "--listen", "/ip4/127.0.0.1/tcp/0")
+	p.cmd.Stderr = p.stderr
+	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // an error says that it has ended already
-		_ = cmd.Wait()
+		_ = p.cmd.Process.Kill() // an error says that it has ended already
+		_ = p.cmd.Wait()
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || !strings.Contains(line, dir) {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		t.Fatalf("the process does not run: %q, %v\n%s", line, err, stderr.String())
+	if err := json.NewDecoder(out).Decode(&p.info); err != nil {
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+		t.Fatalf("the process does not run: %v\n%s", err, p.stderr)
 	}
-	return cmd
+	return p
+}
+
+// kill ends the process as a power cut would.
+func (p *running) kill(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); !errors.As(err, new(*exec.ExitError)) {
+		t.Fatalf("the process was not killed: %v", err)
+	}
+}
+
+// copyVault copies what a vault has on disk now, as if it were another disk.
+func copyVault(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(to, name), 0o700)
+		case !d.Type().IsRegular(): // the socket for commands
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), data, 0o600)
+	})
 }

@@ -32,8 +32,9 @@ lint: ## gofmt, vet, staticcheck
 fuzz: ## every fuzz target for FUZZTIME (5s)
 	@bash .ci/fuzz $(FUZZTIME)
 
-bench: ## the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...
+bench: ## how fast, beside bare loops: goal and figure (TRABOULE_BENCH_FULL=1 for 1 GiB)
+	@{ $(GO) test -run '^$$' -bench . -benchtime 1x -count 3 -timeout 30m ./testnet/speed && \
+	   $(GO) test -run '^$$' -bench 'Check|VerifySignature' -count 3 ./node/access ./protocol/ucan; } 2>&1 | $(GO) run ./.ci/figures
 
 e2e: ## the scenarios between real nodes
 	$(GO) test -count=1 -run 'TestScripts' -timeout 20m ./cmd/traboule

@@ -57,7 +57,7 @@ func do[Q, R any](b *testing.B, o node.Operation[Q, R], n *node.Node, request Q)
 	return r
 }
 
-// giver has a data set; taker is its contact and holds nothing yet.
+// acquaint makes taker a contact of giver.
 func acquaint(b *testing.B, giver, taker *node.Node) {
 	b.Helper()
 	do(b, node.Card, giver, node.CardRequest{Name: "giver"})
@@ -75,7 +75,7 @@ func BenchmarkFetch(b *testing.B) {
 			giver, stop := start(b, filepath.Join(b.TempDir(), "giver"))
 			defer stop()
 			do(b, node.Add, giver, node.AddRequest{Path: src, Name: "x"})
-			var fetch, used, raw, toDisk time.Duration
+			var fetch, used, raw, rawUsed, toDisk time.Duration
 			for b.Loop() {
 				home := filepath.Join(b.TempDir(), "taker")
 				taker, stop := start(b, home)
@@ -91,12 +91,16 @@ func BenchmarkFetch(b *testing.B) {
 				do(b, node.ContactRemove, giver, node.NameRequest{Name: "taker"})
 				stop()
 				os.RemoveAll(home)
+				before = cpu(b)
 				raw += rawStream(b, src, "")
+				rawUsed += cpu(b) - before
 				toDisk += rawStream(b, src, b.TempDir())
 			}
 			b.ReportMetric(fetch.Seconds()/float64(b.N), "s")
 			b.ReportMetric(raw.Seconds()/float64(b.N), "raw-s")
+			b.ReportMetric(rawUsed.Seconds()/float64(b.N)/float64(size)*(1<<30), "raw-cpu-s/GiB")
 			b.ReportMetric(toDisk.Seconds()/float64(b.N), "raw-to-disk-s")
+			b.ReportMetric(100*float64(toDisk)/float64(fetch), "%-of-raw-to-disk")
 			b.ReportMetric(100*float64(raw)/float64(fetch), "%-of-raw")
 			b.ReportMetric(used.Seconds()/float64(b.N)/float64(size)*(1<<30), "cpu-s/GiB")
 		})
@@ -193,7 +197,7 @@ func store(from io.Reader, dir string) error {
 	return g.Wait()
 }
 
-// BenchmarkDeliveries asks again and again, 32 at a time, for a small data
+// BenchmarkDeliveries asks again and again, 16 at a time, for a small data
 // set that is here already: each is checked by the gate and journaled.
 func BenchmarkDeliveries(b *testing.B) {
 	src := b.TempDir()
@@ -206,7 +210,7 @@ func BenchmarkDeliveries(b *testing.B) {
 	do(b, node.Add, giver, node.AddRequest{Path: src, Name: "x"})
 	g := do(b, node.Grant, giver, node.GrantRequest{Name: "x", To: "taker"})
 	do(b, node.Fetch, taker, node.FetchRequest{Grant: g.Link})
-	const each, workers = 64, 32
+	const each, workers = 128, 16
 	var took time.Duration
 	for b.Loop() {
 		took += timed(b, func() {

@@ -47,13 +47,14 @@ func launch(b *testing.B, bin, home string) *process {
 		must(b, err)
 	}
 	cmd := exec.Command(bin, "run", "--home", home, "--passphrase-file", secret, "--listen", loopback)
-	cmd.Stderr = os.Stderr
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
 	must(b, err)
 	must(b, cmd.Start())
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		b.Fatalf("the node did not start: %q, %v", line, err)
+		b.Fatalf("the node did not start: %q, %v: %s", line, err, &said)
 	}
 	client, err := control.Dial(b.Context(), home)
 	must(b, err)

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command figures reads what go test -bench prints, repeats it to standard
+// error, and ends with a table: each goal, the median of what was measured,
+// the range, and whether the goal is met. A goal without a figure is said
+// aloud. It measures nothing itself, and a goal missed is no failure: speed
+// depends on the machine and on who else uses it.
+//
+// Usage: go test -bench … -count 3 … | go run ./.ci/figures
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// goal is one row: a metric of a benchmark, and what it should be.
+type goal struct {
+	what      string
+	benchmark string // as printed, without the number of processors
+	unit      string
+	scale     float64 // from the unit printed by go test to that of the limits; 0 is 1
+	most      float64 // the goal, if smaller is better
+	least     float64 // the goal, if larger is better
+	stretch   float64
+}
+
+var goals = []goal{
+	{what: "add D1, × the bare loop", benchmark: "Add/D1", unit: "x-bare", most: 1.4, stretch: 1.2},
+	{what: "add D2, × the bare loop", benchmark: "Add/D2", unit: "x-bare", most: 1.4, stretch: 1.2},
+	{what: "add D2 again, 1 file changed, s beyond the scan", benchmark: "AddAgain", unit: "beyond-scan-s", most: 0.5},
+	{what: "fetch D1, % of a raw TCP+TLS stream to nowhere", benchmark: "Fetch/D1", unit: "%-of-raw", least: 65, stretch: 80},
+	{what: "  … of one that ends in fsynced packs", benchmark: "Fetch/D1", unit: "%-of-raw-to-disk"},
+	{what: "fetch D2, s", benchmark: "Fetch/D2", unit: "s", most: 2, stretch: 1},
+	{what: "CPU of a fetch of D1, both ends, s/GiB", benchmark: "Fetch/D1", unit: "cpu-s/GiB", most: 3, stretch: 2.5},
+	{what: "  … of the raw stream to nowhere", benchmark: "Fetch/D1", unit: "raw-cpu-s/GiB"},
+	{what: "private memory: add, MiB", benchmark: "Memory", unit: "add-MiB", most: 100, stretch: 70},
+	{what: "private memory: fetch, MiB", benchmark: "Memory", unit: "fetch-MiB", most: 64, stretch: 50},
+	{what: "private memory: serve, MiB", benchmark: "Memory", unit: "serve-MiB"},
+	{what: "private memory: idle, 20,000 blocks, MiB", benchmark: "Memory", unit: "idle-MiB", most: 40, stretch: 30},
+	{what: "disk, D1, ×", benchmark: "Add/D1", unit: "x-disk", most: 1.01},
+	{what: "disk, D2, ×", benchmark: "Add/D2", unit: "x-disk", most: 1.15},
+	{what: "gate, chain of 4, cold, µs", benchmark: "Check/cold", unit: "ns/op", scale: 1e-3, most: 300},
+	{what: "gate, proofs verified before, µs", benchmark: "Check/verified_before", unit: "ns/op", scale: 1e-3, most: 60},
+	{what: "  … one Ed25519 verification here, µs", benchmark: "VerifySignature", unit: "ns/op", scale: 1e-3},
+	{what: "deliveries, small, per second (both ends here)", benchmark: "Deliveries", unit: "deliveries/s", least: 1000},
+	{what: "ready after unlocking, s", benchmark: "Ready", unit: "s", most: 0.3},
+}
+
+func main() {
+	found, failed := read(os.Stdin, os.Stderr)
+	fmt.Printf("\n%-50s %8s %8s   %-19s %s\n", "", "goal", "figure", "range", "goal ÷ figure")
+	for _, g := range goals {
+		fmt.Println(g.row(found[g.benchmark+" "+g.unit]))
+	}
+	if failed {
+		fmt.Fprintln(os.Stderr, "figures: a benchmark failed")
+		os.Exit(1)
+	}
+}
+
+var line = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
+
+// read gathers the figures by benchmark and unit.
+func read(in io.Reader, echo io.Writer) (found map[string][]float64, failed bool) {
+	found = map[string][]float64{}
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		text := lines.Text()
+		fmt.Fprintln(echo, text)
+		failed = failed || strings.HasPrefix(text, "FAIL") || strings.HasPrefix(text, "--- FAIL")
+		m := line.FindStringSubmatch(text)
+		if m == nil {
+			continue
+		}
+		fields := strings.Fields(m[2])
+		for i := 0; i+1 < len(fields); i += 2 {
+			if v, err := strconv.ParseFloat(fields[i], 64); err == nil {
+				key := m[1] + " " + fields[i+1]
+				found[key] = append(found[key], v)
+			}
+		}
+	}
+	return found, failed
+}
+
+// row says how the figures stand to the goal. The ratio is above 1 where the
+// goal is met.
+func (g goal) row(figures []float64) string {
+	if len(figures) == 0 {
+		return fmt.Sprintf("%-50s %8s %8s", g.what, g.limit(), "not measured")
+	}
+	slices.Sort(figures)
+	scale := g.scale
+	if scale == 0 {
+		scale = 1
+	}
+	median := figures[len(figures)/2] * scale
+	spread := fmt.Sprintf("%s – %s", short(figures[0]*scale), short(figures[len(figures)-1]*scale))
+	return strings.TrimRight(fmt.Sprintf("%-50s %8s %8s   %-19s %s", g.what, g.limit(), short(median), spread, g.verdict(median)), " ")
+}
+
+func (g goal) limit() string {
+	switch {
+	case g.most > 0:
+		return "≤ " + short(g.most)
+	case g.least > 0:
+		return "≥ " + short(g.least)
+	}
+	return ""
+}
+
+func (g goal) verdict(median float64) string {
+	var ratio, stretched float64
+	switch {
+	case g.most > 0:
+		ratio, stretched = g.most/median, g.stretch/median
+	case g.least > 0:
+		ratio, stretched = median/g.least, median/g.stretch
+	default:
+		return ""
+	}
+	switch {
+	case ratio < 1:
+		return fmt.Sprintf("%.2f  missed", ratio)
+	case g.stretch > 0 && stretched >= 1:
+		return fmt.Sprintf("%.2f  stretch too", ratio)
+	}
+	return fmt.Sprintf("%.2f", ratio)
+}
+
+// short writes three digits, and no exponent.
+func short(v float64) string {
+	if v >= 100 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}

@@ -163,6 +163,8 @@ func (l *link) exchange(ctx context.Context, link contact.Link) (contact.Card, [
 		return card, nil, problem.New(problem.Invalid, "contact.expired", "name", link.Owner.Short()).Because(err)
 	case errors.Is(err, contact.ErrLied), errors.Is(err, contact.ErrBadCard):
 		return card, nil, problem.New(problem.Misbehaviour, "contact.bad-card").Because(err)
+	case isCut(err):
+		return card, nil, problem.New(problem.Unreachable, "peer.nobody", "contact", link.Owner.Short()).Because(err)
 	}
 	return card, nil, about(err, "contact", link.Owner.Short())
 }
@@ -179,14 +181,25 @@ func (n *Node) contactName(wanted, own string, owner crypto.DID) (string, error)
 	if err := protocol.CheckName(name); err != nil {
 		return "", problem.New(problem.Usage, "contact.bad-name", "name", name).Because(err)
 	}
-	taken, ok := n.book.contactNamed(name)
-	if !ok || taken.Owner == owner {
+	if !n.nameTaken(name, owner) {
 		return name, nil
 	}
 	if wanted != "" {
 		return "", problem.New(problem.Exists, "contact.name-taken", "name", name)
 	}
-	return fmt.Sprintf("%s %s", name, owner[len(owner)-4:]), nil
+	// Whoever grinds a key for another's ending gets a number.
+	name = fmt.Sprintf("%s %s", name, owner[len(owner)-4:])
+	free := name
+	for i := 2; n.nameTaken(free, owner); i++ {
+		free = fmt.Sprintf("%s (%d)", name, i)
+	}
+	return free, nil
+}
+
+// nameTaken says whether another owner has this name.
+func (n *Node) nameTaken(name string, owner crypto.DID) bool {
+	k, ok := n.book.contactNamed(name)
+	return ok && k.Owner != owner
 }
 
 // serveContact answers those who bring a link of ours.

@@ -99,7 +99,8 @@ func (n *Node) grant(ctx context.Context, q GrantRequest, _ func(Progress)) (Gra
 }
 
 // checkPaths refuses paths under which the data set holds nothing, which are
-// slips of the keyboard more often than plans.
+// slips of the keyboard more often than plans, and a folder that is named as a
+// file is.
 func (n *Node) checkPaths(ctx context.Context, d vault.Dataset, paths []string) error {
 	for _, path := range paths {
 		head, err := n.vault.ViewHead(ctx, d.DID, vault.View{Paths: []string{path}})
@@ -108,6 +109,9 @@ func (n *Node) checkPaths(ctx context.Context, d vault.Dataset, paths []string) 
 		}
 		if head.Counts.Files+head.Counts.Folders == 0 {
 			return problem.New(problem.NotFound, "no-such-path", "name", d.Name, "path", path)
+		}
+		if head.Counts.Files == 0 && !strings.HasSuffix(path, "/") { // its name alone, nothing in it
+			return problem.New(problem.Usage, "grant.folder-path", "path", path)
 		}
 	}
 	return nil

@@ -80,17 +80,22 @@ const maxReceived = 1000
 
 var errNotForUs = errors.New("the grant is not for us, or not from a contact")
 
-// TakeGrant keeps a grant that a contact gives to our owner.
+// TakeGrant keeps a grant that a contact gives to our owner, from the node
+// that gives it.
 func (t taker) TakeGrant(ctx context.Context, from crypto.DID, g offer.Grant) error {
 	chain, err := grant.DecodeChain(g.Chain)
 	if err != nil {
 		return err
 	}
+	if len(chain) <= grant.LinkGrant || chain[grant.LinkNode].Audience != from {
+		return errNotForUs // whoever else brings it could send us elsewhere
+	}
 	giver := chain[grant.LinkBirth].Audience
 	if _, known := t.node.book.contactOf(giver); !known {
 		return errNotForUs
 	}
-	if t.node.book.receivedFrom(giver) >= maxReceived {
+	_, here := t.node.book.receivedBy(chain[grant.LinkGrant].CID())
+	if !here && t.node.book.receivedFrom(giver) >= maxReceived {
 		return &protocol.Refusal{Code: protocol.Limit}
 	}
 	_, err = t.node.accept(ctx, g)
@@ -124,10 +129,14 @@ func (t taker) TakeRevocation(ctx context.Context, from crypto.DID, token []byte
 	if n.book.knowsRecord(record.CID()) {
 		return nil
 	}
+	ctx = context.WithoutCancel(ctx) // half a revocation is none
 	if err := n.record(ctx, vault.Fact{Kind: factRevocation, Public: token}); err != nil {
 		return err
 	}
 	n.passages.end(revocation.Target)
+	if g, ours := n.book.givenBy(revocation.Target); ours && g.revoked && !g.raised {
+		return n.raise(ctx, g)
+	}
 	return n.vault.SaveMark()
 }
 

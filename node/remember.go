@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -146,8 +147,8 @@ func (b *book) applyContact(rec vault.Recorded) error {
 	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
 		return err
 	}
-	card, err := contact.ParseCard(f.Card, time.Unix(rec.Time, 0)) // it was good when it came
-	if err != nil {
+	card, err := contact.ParseCard(f.Card, time.Unix(rec.Time, 0))
+	if err != nil && !errors.Is(err, contact.ErrExpired) { // it was good when it came
 		return fmt.Errorf("card: %w", err)
 	}
 	b.contacts[f.Owner] = &known{contactFact: f, card: card}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestRemoveEndsGrants: no grant outlives its data set.
+func TestRemoveEndsGrants(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	alice.add("other", tree{"b": "b"})
+	r, other := alice.give("notes", bob), alice.give("other", bob)
+	do(bob, Fetch, FetchRequest{Grant: r.Grant.ID})
+
+	done := do(alice, Remove, NameRequest{Name: "notes"})
+	if done.Revoked != 1 || done.Received {
+		t.Errorf("removed: %+v", done)
+	}
+	if n := alice.facts(factRevocation); n != 1 {
+		t.Errorf("%d revocations are recorded", n)
+	}
+	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.denied")
+	fails(alice, Remove, NameRequest{Name: "notes"}, "dataset.none")
+	do(bob, Fetch, FetchRequest{Grant: other.Grant.ID})
+	alice.sound()
+	alice.restart()
+	alice.sound()
+	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.denied")
+	do(bob, Fetch, FetchRequest{Grant: other.Grant.ID})
+	bob.wantTree("notes", tree{"a": "a"}) // what they have, they have
+
+	// The name is free, for another data set.
+	alice.add("notes", tree{"c": "c"})
+	again := alice.give("notes", bob)
+	got := do(bob, Fetch, FetchRequest{Grant: again.Grant.ID})
+	bob.wantTree(got.Name, tree{"c": "c"})
+}
+
+// TestReceivedAgain: what was received can be removed, and fetched once more.
+func TestReceivedAgain(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	r := alice.give("notes", bob)
+	do(bob, Fetch, FetchRequest{Grant: r.Grant.ID})
+	fails(bob, Grant, GrantRequest{Name: "notes", To: "alice"}, "not-ours")
+	if done := do(bob, Remove, NameRequest{Name: "notes"}); !done.Received || done.Revoked != 0 {
+		t.Errorf("removed: %+v", done)
+	}
+	if n := len(do(bob, List, None{}).Datasets); n != 0 {
+		t.Errorf("%d data sets are left", n)
+	}
+	bob.sound()
+	bob.restart()
+	do(bob, Fetch, FetchRequest{Grant: r.Link})
+	bob.wantTree("notes", tree{"a": "a"})
+	bob.restart()
+	bob.wantTree("notes", tree{"a": "a"})
+	bob.sound()
+	alice.add("notes", tree{"a": "b"})
+	do(bob, Fetch, FetchRequest{Grant: "notes"})
+	bob.wantTree("notes", tree{"a": "b"})
+}
+
+// TestRestoredNodeWaits: a node from its kit honours no grant until its owner
+// says so, for the kit may be older than a revocation.
+func TestRestoredNodeWaits(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	r := alice.give("notes", bob)
+	kit := filepath.Join(t.TempDir(), "kit")
+	do(alice, Kit, KitRequest{To: kit})
+	fails(alice, Kit, KitRequest{To: kit}, "file-exists")
+	saved, err := os.ReadFile(kit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.close()
+
+	// Another folder, with the packs that survived.
+	old := alice.home
+	alice.home = filepath.Join(t.TempDir(), "restored")
+	if err := os.CopyFS(filepath.Join(alice.home, "packs"), os.DirFS(filepath.Join(old, "packs"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), RestoreOptions{
+		CreateOptions: CreateOptions{Home: alice.home, Passphrase: []byte(passphrase)}, Kit: saved, Words: alice.words,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	alice.open()
+	alice.start()
+	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.suspended")
+	fails(alice, Grant, GrantRequest{Name: "notes", To: "bob"}, "grants.suspended")
+	if g := alice.given(r.Grant.ID); g.State != "suspended" {
+		t.Errorf("the grant is %s", g.State)
+	}
+	if !do(alice, Status, None{}).Suspended {
+		t.Error("the status does not say so")
+	}
+	if done := do(alice, GrantsConfirm, None{}); done.Confirmed != 1 {
+		t.Errorf("%d grants were confirmed", done.Confirmed)
+	}
+	do(bob, Fetch, FetchRequest{Grant: r.Grant.ID})
+	bob.wantTree("notes", tree{"a": "a"})
+	alice.restart()
+	do(alice, Revoke, NameRequest{Name: r.Grant.ID})
+	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.revoked")
+	alice.sound()
+}

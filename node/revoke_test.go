@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/protocol"
+	"github.com/traboule/traboule/protocol/ucan"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+// generation is how often a data set's keys were changed.
+func (p *person) generation(name string) uint64 {
+	p.t.Helper()
+	d, err := p.vault.Lookup(name)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return d.Generation
+}
+
+// TestRevokeStopsFetch: the fetch that runs ends, and its grantee hears why.
+func TestRevokeStopsFetch(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"big": noise(8 << 20)})
+	r := alice.give("notes", bob)
+
+	began, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		told := false
+		_, err := Fetch.Do(t.Context(), bob.Node, FetchRequest{Grant: r.Grant.ID, LimitRate: 1 << 20}, func(p Progress) {
+			if p.Step == "blocks" && !told {
+				told = true
+				close(began)
+			}
+		})
+		ended <- err
+	}()
+	select {
+	case <-began:
+	case err := <-ended:
+		t.Fatalf("the fetch ended before it was stopped: %v", err)
+	}
+	done := do(alice, Revoke, NameRequest{Name: r.Grant.ID})
+	if done.Stopped != 1 || !done.Notified || done.Grant.State != "revoked" {
+		t.Errorf("revoked: %+v", done)
+	}
+	err := <-ended
+	found := (*problem.Problem)(nil)
+	if !errors.As(err, &found) || found.Key != "refused.revoked" {
+		t.Errorf("the fetch ended with %v", err)
+	}
+	if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
+		t.Errorf("bob's grant is %s", state)
+	}
+	if n := len(alice.passages.open); n != 0 {
+		t.Errorf("%d passages are still open", n)
+	}
+	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.revoked")
+	alice.sound()
+	bob.sound()
+}
+
+// TestRevocationLasts: it is recorded once, raises the generation once, and
+// survives a restart on both sides.
+func TestRevocationLasts(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	r := alice.give("notes", bob)
+	do(bob, Fetch, FetchRequest{Grant: r.Grant.ID})
+	before := alice.generation("notes")
+
+	done := do(alice, Revoke, NameRequest{Name: r.Grant.ID})
+	keys := map[string]bool{}
+	for _, notice := range done.Notices {
+		keys[notice.Key] = true
+	}
+	if !keys["revoked.delivered"] || keys["revoked.nothing-delivered"] || keys["revoked.stopped"] || !keys["revoked.told"] || keys["revoked.not-told"] {
+		t.Errorf("it says %v", keys)
+	}
+	fails(alice, Revoke, NameRequest{Name: r.Grant.ID}, "grant.revoked-already")
+	if n := alice.facts(factRevocation); n != 1 {
+		t.Errorf("%d records", n)
+	}
+	if g := alice.generation("notes"); g != before+1 {
+		t.Errorf("generation %d, then %d", before, g)
+	}
+	for range 2 {
+		alice.restart()
+		bob.restart()
+	}
+	if g := alice.generation("notes"); g != before+1 {
+		t.Errorf("after restarts the generation is %d, want %d", g, before+1)
+	}
+	if a, b := alice.given(r.Grant.ID).State, bob.gotten(r.Grant.ID).State; a != "revoked" || b != "revoked" {
+		t.Errorf("after restarts it is %s at alice's, %s at bob's", a, b)
+	}
+	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.revoked")
+	fails(bob, Fetch, FetchRequest{Grant: r.Link}, "refused.revoked")
+
+	// A new grant on the same data set is another passage.
+	again := alice.give("notes", bob)
+	do(bob, Fetch, FetchRequest{Grant: again.Grant.ID})
+}
+
+// TestRevokeWhileAway: the grantee is told when they come back.
+func TestRevokeWhileAway(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	r := alice.give("notes", bob)
+	bob.leave()
+	done := do(alice, Revoke, NameRequest{Name: r.Grant.ID})
+	if done.Notified || done.Notices[len(done.Notices)-1].Key != "revoked.not-told" {
+		t.Errorf("nobody could be told: %+v", done)
+	}
+	bob.start()
+	alice.handsOver(func() bool { return bob.gotten(r.Grant.ID).State == "revoked" })
+	alice.handsOver(func() bool { return len(alice.events("revocation.acknowledged")) > 0 })
+	told := bob.facts(factRevocation)
+	alice.net().handOver(t.Context())
+	if again := bob.facts(factRevocation); again != told || told != 1 {
+		t.Errorf("bob's node recorded it %d, then %d times", told, again)
+	}
+}
+
+// TestHalfARevocation: the power went between the record and what follows it.
+func TestHalfARevocation(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	r := alice.give("notes", bob)
+	before := alice.generation("notes")
+	g, err := alice.givenNamed(r.Grant.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := alice.revocationOf(alice.keys.Node(), g)
+	if _, err := alice.vault.Record(t.Context(), vault.Fact{Kind: factRevocation, Public: record}); err != nil {
+		t.Fatal(err)
+	}
+	alice.restart()
+	if g := alice.generation("notes"); g != before+1 {
+		t.Errorf("generation %d, then %d", before, g)
+	}
+	if state := alice.given(r.Grant.ID).State; state != "revoked" {
+		t.Errorf("the grant is %s", state)
+	}
+	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.revoked")
+	alice.restart()
+	if g := alice.generation("notes"); g != before+1 {
+		t.Errorf("finished twice: generation %d", g)
+	}
+}
+
+func (p *person) revocationOf(issuer crypto.Signer, g given) []byte {
+	p.t.Helper()
+	record, err := ucan.Revoke(issuer, g.cid, nil, newNonce())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return record.Bytes()
+}
+
+// TestBroughtRevocations: anybody may bring a record; who signed it decides.
+func TestBroughtRevocations(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	eve := newPerson(t, "eve", alice.clock)
+	alice.add("notes", tree{"a": "a"})
+	r := alice.give("notes", bob)
+	g, err := alice.givenNamed(r.Grant.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Eve's own word ends nothing, and leaves nothing.
+	forged := alice.revocationOf(eve.keys.Node(), g)
+	for _, to := range []*person{alice, bob} {
+		entries := to.vault.Entries()
+		if err := eve.bringRevocation(to, forged); !isRefused(err, protocol.Denied) {
+			t.Errorf("%s on a stranger's revocation: %v", to.name, err)
+		}
+		if now := to.vault.Entries(); now != entries {
+			t.Errorf("a stranger made the node of %s write: %d entries, then %d", to.name, entries, now)
+		}
+	}
+	do(bob, Fetch, FetchRequest{Grant: r.Grant.ID})
+
+	// Alice's word, carried by eve, to bob and back to alice herself.
+	before := alice.generation("notes")
+	word := alice.revocationOf(alice.keys.Node(), g)
+	for range 2 {
+		if err := eve.bringRevocation(bob, word); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := bob.facts(factRevocation); n != 1 {
+		t.Errorf("bob's node recorded it %d times", n)
+	}
+	if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
+		t.Errorf("bob's grant is %s", state)
+	}
+	if err := eve.bringRevocation(alice, word); err != nil {
+		t.Fatal(err)
+	}
+	if state := alice.given(r.Grant.ID).State; state != "revoked" {
+		t.Errorf("alice's grant is %s", state)
+	}
+	if g := alice.generation("notes"); g != before+1 {
+		t.Errorf("a revocation that came from outside left the generation at %d, want %d", g, before+1)
+	}
+	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.revoked")
+	alice.restart()
+	if g := alice.generation("notes"); g != before+1 {
+		t.Errorf("after a restart the generation is %d, want %d", g, before+1)
+	}
+}
+
+// TestRevocationComesFirst: a record that arrives before its grant.
+func TestRevocationComesFirst(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	bob.leave()
+	r := do(alice, Grant, GrantRequest{Name: "notes", To: "bob"})
+	g, err := alice.givenNamed(r.Grant.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.start()
+	if err := alice.bringRevocation(bob, alice.revocationOf(alice.keys.Node(), g)); err != nil {
+		t.Fatal(err)
+	}
+	alice.handsOver(func() bool { return alice.given(r.Grant.ID).State == "live" })
+	if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
+		t.Errorf("the grant that came after its revocation is %s", state)
+	}
+	bob.restart()
+	if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
+		t.Errorf("after a restart it is %s", state)
+	}
+}

@@ -5,8 +5,8 @@ package node
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -65,7 +65,7 @@ func (n *Node) apply(rec vault.Recorded) error {
 	case factContact:
 		return b.applyContact(rec)
 	case factContactGone:
-		delete(b.contacts, crypto.DID(rec.Body))
+		b.dropContact(crypto.DID(rec.Body))
 	case factUpperLinks:
 		return b.applyUpperLinks(rec)
 	case factGiven:
@@ -74,6 +74,12 @@ func (n *Node) apply(rec vault.Recorded) error {
 		return b.applyAcknowledged(rec)
 	case factRaised:
 		return b.applyRaised(rec)
+	case factOwed:
+		return b.applyOwed(rec)
+	case factPaid:
+		c, err := asCID(rec.Body)
+		delete(b.owed, c)
+		return err
 	case factKitSaved:
 		b.kit = &kitSaved{}
 		return canonical.Unmarshal(rec.Body, b.kit)
@@ -147,8 +153,8 @@ func (b *book) applyContact(rec vault.Recorded) error {
 	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
 		return err
 	}
-	card, err := contact.ParseCard(f.Card, time.Unix(rec.Time, 0))
-	if err != nil && !errors.Is(err, contact.ErrExpired) { // it was good when it came
+	card, err := contact.ReadCard(f.Card)
+	if err != nil {
 		return fmt.Errorf("card: %w", err)
 	}
 	b.contacts[f.Owner] = &known{contactFact: f, card: card}
@@ -198,6 +204,19 @@ func (b *book) applyAcknowledged(rec vault.Recorded) error {
 		g.acknowledged = true
 		g.told = g.told || f.Revocation
 	}
+	return nil
+}
+
+func (b *book) applyOwed(rec vault.Recorded) error {
+	var f owedRecord
+	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
+		return err
+	}
+	record, err := ucan.DecodeInvocation(f.Record)
+	if err != nil {
+		return err
+	}
+	b.owed[record.CID()] = f
 	return nil
 }
 
@@ -287,6 +306,12 @@ func (n *Node) applyRevocation(rec vault.Recorded) error {
 		n.book.markRevoked(revocation.Target, rec.Public)
 	}
 	return n.gate.LoadRevocation(record, chain)
+}
+
+// dropContact forgets a contact, and what they had still to be told.
+func (b *book) dropContact(owner crypto.DID) {
+	delete(b.contacts, owner)
+	maps.DeleteFunc(b.owed, func(_ cid.Cid, o owedRecord) bool { return o.Owner == owner })
 }
 
 // witnessed is the chain, from the data set down to target, under which a

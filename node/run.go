@@ -63,6 +63,11 @@ func (n *Node) run(ctx context.Context, ready func(RunInfo)) error {
 		return problem.New(problem.Busy, "run.no-address", "why", err.Error()).Because(err)
 	}
 	l := &link{node: n, host: host}
+	// The clock mark stands before anybody is answered. A full disk keeps no
+	// node from running.
+	if err := n.housekeeping(ctx); err != nil {
+		n.opt.Log.Error("housekeeping", "error", err)
+	}
 	l.answer()
 	commands, err := control.Listen(n.opt.Home)
 	if err != nil {

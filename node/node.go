@@ -156,7 +156,7 @@ func create(opt CreateOptions) (Created, error) {
 func Restore(ctx context.Context, opt RestoreOptions) (Created, error) {
 	v, err := vault.Restore(bytes.NewReader(opt.Kit), opt.Words, opt.Home, opt.Passphrase, vault.Options{})
 	if err != nil {
-		return Created{}, explain(err)
+		return Created{}, aboutKit(err)
 	}
 	keys := v.Keyring()
 	made := Created{Home: opt.Home, Owner: string(keys.Owner().DID()), Node: string(keys.Node().DID())}

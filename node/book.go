@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type book struct {
 	given       map[cid.Cid]*given
 	received    map[cid.Cid]*received // by the link that names our owner
 	records     map[cid.Cid]bool      // revocation records that are in the journal
+	owed        map[cid.Cid]owedRecord
 }
 
 // known is a contact.
@@ -87,6 +89,7 @@ func newBook() *book {
 		given:       map[cid.Cid]*given{},
 		received:    map[cid.Cid]*received{},
 		records:     map[cid.Cid]bool{},
+		owed:        map[cid.Cid]owedRecord{},
 	}
 }
 
@@ -134,7 +137,7 @@ func (b *book) contactNamed(name string) (known, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for owner, k := range b.contacts {
-		if k.Name == name || string(owner) == name {
+		if strings.EqualFold(k.Name, name) || string(owner) == name {
 			return *k, true
 		}
 	}
@@ -217,6 +220,11 @@ func (b *book) givenOn(dataset crypto.DID) []given {
 	return list
 }
 
+// givenTo is the grants that a contact has of ours.
+func (b *book) givenTo(owner crypto.DID) []given {
+	return slices.DeleteFunc(b.givenOn(""), func(g given) bool { return g.Audience != owner })
+}
+
 // givenBy finds a grant of ours.
 func (b *book) givenBy(c cid.Cid) (given, bool) {
 	b.mu.Lock()
@@ -294,10 +302,12 @@ func (b *book) forgetDataset(dataset crypto.DID) {
 	}
 }
 
-func (b *book) forgetContact(owner crypto.DID) {
+// owedList is the revocations of removed data sets that contacts have still to
+// be told of.
+func (b *book) owedList() map[cid.Cid]owedRecord {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.contacts, owner)
+	return maps.Clone(b.owed)
 }
 
 func asCID(b []byte) (cid.Cid, error) {

@@ -287,6 +287,7 @@ func (n *Node) contactRemove(ctx context.Context, q NameRequest, _ func(Progress
 		}
 		r.Revoked++
 	}
+	n.tellNow(ctx, n.book.givenTo(k.Owner)) // the last time that we can
 	gone := vault.Fact{Kind: factContactGone, Scope: crypto.ContactScope(k.Owner), Body: []byte(k.Owner)}
 	if err := n.record(ctx, gone); err != nil {
 		return r, err

@@ -208,12 +208,46 @@ func (n *Node) remove(ctx context.Context, q NameRequest, _ func(Progress)) (Rem
 		}
 		r.Revoked++
 	}
+	if err := n.tellRemoved(ctx, d.DID); err != nil {
+		return r, err
+	}
 	if err := n.vault.Remove(ctx, d.DID); err != nil {
 		return r, about(err, "name", d.Name)
 	}
 	n.book.forgetDataset(d.DID)
 	r.Notices = append(r.Notices, Notice{Key: "removed-flash"}, Notice{Key: "removed-kit"})
 	return r, nil
+}
+
+// tellRemoved tells the grantees of a data set that is about to go that their
+// grants are over, and keeps what they could not be told now.
+func (n *Node) tellRemoved(ctx context.Context, dataset crypto.DID) error {
+	n.tellNow(ctx, n.book.givenOn(dataset))
+	var owed []vault.Fact
+	for _, g := range n.book.givenOn(dataset) {
+		if _, known := n.book.contactOf(g.Audience); known && g.revoked && !g.told {
+			owed = append(owed, fact(factOwed, crypto.ContactScope(g.Audience), owedRecord{Owner: g.Audience, Record: g.record}))
+		}
+	}
+	if len(owed) == 0 {
+		return nil
+	}
+	return n.record(ctx, owed...)
+}
+
+// tellNow tries once to tell grantees that their grants are over.
+func (n *Node) tellNow(ctx context.Context, grants []given) {
+	l, err := n.online()
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, pushPatience)
+	defer cancel()
+	for _, g := range grants {
+		if g.revoked && !g.told {
+			l.quietly(ctx, func(ctx context.Context) error { return l.pushRevocation(ctx, g) })
+		}
+	}
 }
 
 var errNotOurs = errors.New("the data set is somebody else's")

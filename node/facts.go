@@ -26,6 +26,8 @@ const (
 	factRaised        uint16 = 114 // data set: the revoked grant's CID
 	factClockLowered  uint16 = 115 // public: the mark, Unix seconds
 	factKitSaved      uint16 = 116 // node: kitSaved
+	factOwed          uint16 = 117 // contact: owedRecord
+	factPaid          uint16 = 118 // contact: the record's CID
 )
 
 // profile is what the owner's card says besides keys.
@@ -112,6 +114,13 @@ type fetched struct {
 	Files   uint64     `cbor:"files"`
 	Bytes   uint64     `cbor:"bytes"`
 	New     uint64     `cbor:"new"` // ciphertext bytes received
+}
+
+// owedRecord is a revocation that a contact has still to be told of, kept
+// apart from the data set, which is gone.
+type owedRecord struct {
+	Owner  crypto.DID `cbor:"owner"`
+	Record []byte     `cbor:"record"`
 }
 
 // kitSaved says what the last recovery kit holds.

@@ -206,7 +206,13 @@ func (t *teller) revoked(line *LogLine, record []byte) (bool, error) {
 	if revocation.Issuer != t.node.keys.Node().DID() {
 		line.Event = "grant.revoked-by-giver"
 	}
-	return true, t.about(line, revocation.Target.Bytes())
+	if err := t.about(line, revocation.Target.Bytes()); err != nil {
+		return false, err
+	}
+	if line.Name == "" { // what it was about is erased
+		line.Event = "grant.revoked.erased"
+	}
+	return true, nil
 }
 
 func (t *teller) delivered(line *LogLine, body []byte) (bool, error) {

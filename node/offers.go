@@ -65,6 +65,23 @@ func (l *link) push(ctx context.Context, g given, revocation bool, bring func(co
 	}))
 }
 
+// pay tells a contact of one revocation whose data set is gone, and records
+// that they know.
+func (l *link) pay(ctx context.Context, record cid.Cid, owed owedRecord) error {
+	to, ok := l.node.book.contactOf(owed.Owner)
+	if !ok {
+		return fmt.Errorf("tell %s of a revocation: no longer a contact", owed.Owner.Short())
+	}
+	stream, err := l.dial(ctx, to.card.Node, to.card.Addresses, offer.ProtocolID)
+	if err != nil {
+		return err
+	}
+	if err := offer.BringRevocation(ctx, stream, owed.Record, offer.Options{}); err != nil {
+		return err
+	}
+	return l.node.record(ctx, vault.Fact{Kind: factPaid, Scope: crypto.ContactScope(owed.Owner), Body: record.Bytes()})
+}
+
 // serveOffer answers those who bring something.
 func (l *link) serveOffer(ctx context.Context, stream protocol.Stream) {
 	if err := offer.Serve(ctx, stream, taker{l.node}, offer.Options{}); err != nil {

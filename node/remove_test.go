@@ -114,3 +114,31 @@ func TestRestoredNodeWaits(t *testing.T) {
 	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.revoked")
 	alice.sound()
 }
+
+// TestRemoveTellsGrantees: who had a grant on what was removed, or was a
+// contact, hears that it is over: at once, or when their node is there again.
+func TestRemoveTellsGrantees(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	for _, name := range []string{"now", "later", "last"} {
+		alice.add(name, tree{"a": name})
+	}
+	now, later, last := alice.give("now", bob), alice.give("later", bob), alice.give("last", bob)
+
+	do(alice, Remove, NameRequest{Name: "now"})
+	if state := bob.gotten(now.Grant.ID).State; state != "revoked" {
+		t.Errorf("removed while the grantee was there: %s", state)
+	}
+	bob.leave()
+	do(alice, Remove, NameRequest{Name: "later"})
+	alice.restart() // what is owed survives
+	bob.start()
+	alice.handsOver(func() bool { return bob.gotten(later.Grant.ID).State == "revoked" })
+	alice.handsOver(func() bool { return len(alice.book.owedList()) == 0 })
+
+	do(alice, ContactRemove, NameRequest{Name: "bob"})
+	if state := bob.gotten(last.Grant.ID).State; state != "revoked" {
+		t.Errorf("the contact was removed while they were there: %s", state)
+	}
+	alice.sound()
+}

@@ -149,16 +149,26 @@ func (n *Node) housekeeping(ctx context.Context) error {
 // handOver pushes grants and revocations that their grantee has not
 // acknowledged yet.
 func (l *link) handOver(ctx context.Context) {
+	l.payOwed(ctx)
 	for _, g := range l.node.book.givenOn("") {
 		if ctx.Err() != nil || l.node.vault.Suspended() != "" {
 			return
 		}
+		_, known := l.node.book.contactOf(g.Audience)
 		switch {
+		case !known: // nobody to hand it to any more
 		case g.revoked && !g.told:
 			l.quietly(ctx, func(ctx context.Context) error { return l.pushRevocation(ctx, g) })
 		case !g.acknowledged && !g.ended(l.node.now()):
 			l.quietly(ctx, func(ctx context.Context) error { return l.pushGrant(ctx, g) })
 		}
+	}
+}
+
+// payOwed tells contacts of the revocations that outlived their data sets.
+func (l *link) payOwed(ctx context.Context) {
+	for record, owed := range l.node.book.owedList() {
+		l.quietly(ctx, func(ctx context.Context) error { return l.pay(ctx, record, owed) })
 	}
 }
 

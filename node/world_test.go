@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"errors"
+	"flag"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -31,6 +32,16 @@ const (
 	// patience is how long a test waits for something that must happen.
 	patience = 20 * time.Second
 )
+
+// TestMain lets more tests run at once than there are processors: they wait
+// for disks, and for the delay of those who are refused.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
 
 // clock is a clock that a test sets.
 type clock struct {

@@ -20,8 +20,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/traboule/traboule/node/problem"
@@ -239,12 +240,15 @@ func readAnswer(ctx context.Context, body io.Reader, result any, progress func(P
 	}
 }
 
+// hangUps are how a node that stops ends a conversation.
+var hangUps = []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.EPIPE}
+
 // lost says why no answer came.
 func lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return problem.New(problem.Interrupted, "interrupted").Because(ctx.Err())
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "connection re") {
+	if slices.ContainsFunc(hangUps, func(e error) bool { return errors.Is(err, e) }) {
 		return problem.New(problem.Unexpected, "node-stopped").Because(err)
 	}
 	return problem.Of(err)

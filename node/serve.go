@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -119,13 +120,12 @@ func (s *serving) deliver(ctx context.Context, d *access.Decision) (*delivered, 
 	if err != nil {
 		return nil, err
 	}
-	allowed, err := n.blocksOf(head.Head)
-	if err != nil {
-		return nil, fmt.Errorf("list the view's blocks: %w", err)
-	}
 	if err := n.record(ctx, n.deliveryFact(d, head, uses)); err != nil {
 		return nil, fmt.Errorf("journal the delivery: %w", err)
 	}
+	// The pages are read when the first block is wanted: who has this version
+	// already wants none.
+	allowed := sync.OnceValues(func() (map[crypto.BlockName]struct{}, error) { return n.blocksOf(head.Head) })
 	return &delivered{head: sealed, allowed: allowed, vault: n.vault}, nil
 }
 
@@ -181,7 +181,7 @@ func (n *Node) deliveryFact(d *access.Decision, head vault.SignedHead, uses []ac
 // delivered is a view on its way out: its sealed head and its blocks.
 type delivered struct {
 	head    []byte
-	allowed map[crypto.BlockName]struct{}
+	allowed func() (map[crypto.BlockName]struct{}, error)
 	vault   *vault.Vault
 }
 
@@ -190,7 +190,11 @@ func (d *delivered) Head() []byte { return d.head }
 
 // Block appends a block of the view to dst, as it lies on the disk.
 func (d *delivered) Block(_ context.Context, name crypto.BlockName, dst []byte) ([]byte, error) {
-	if _, ok := d.allowed[name]; !ok {
+	allowed, err := d.allowed()
+	if err != nil {
+		return nil, fmt.Errorf("list the view's blocks: %w", err)
+	}
+	if _, ok := allowed[name]; !ok {
 		return nil, transfer.ErrNotGranted
 	}
 	data, err := d.vault.Blocks().Get(name, dst)

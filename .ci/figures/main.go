@@ -36,7 +36,7 @@ var goals = []goal{
 	{what: "add D2, × the bare loop", benchmark: "Add/D2", unit: "x-bare", most: 1.4, stretch: 1.2},
 	{what: "add D2 again, 1 file changed, s beyond the scan", benchmark: "AddAgain", unit: "beyond-scan-s", most: 0.5},
 	{what: "fetch D1, % of a raw TCP+TLS stream to nowhere", benchmark: "Fetch/D1", unit: "%-of-raw", least: 65, stretch: 80},
-	{what: "  … of one that ends in fsynced packs", benchmark: "Fetch/D1", unit: "%-of-raw-to-disk"},
+	{what: "  … of one that ends in fsynced packs, as ours does", benchmark: "Fetch/D1", unit: "%-of-raw-to-disk", least: 65, stretch: 80},
 	{what: "fetch D2, s", benchmark: "Fetch/D2", unit: "s", most: 2, stretch: 1},
 	{what: "CPU of a fetch of D1, both ends, s/GiB", benchmark: "Fetch/D1", unit: "cpu-s/GiB", most: 3, stretch: 2.5},
 	{what: "  … of the raw stream to nowhere", benchmark: "Fetch/D1", unit: "raw-cpu-s/GiB"},

@@ -121,12 +121,7 @@ func (s *Store) append(kind uint32, name crypto.BlockName, data []byte) error {
 		return err
 	}
 	off := s.end()
-	head := appendEntryHeader(make([]byte, 0, entryHeader), s.sync, kind, name, len(data))
-	_, err := s.file.WriteAt(head, off)
-	if err == nil && len(data) > 0 {
-		_, err = s.file.WriteAt(data, off+entryHeader)
-	}
-	if err != nil {
+	if err := s.writeEntry(off, kind, name, data); err != nil {
 		if e := s.file.Truncate(off); e != nil {
 			s.fail(fmt.Errorf("%w (%w)", ErrBroken, e))
 		}
@@ -134,6 +129,23 @@ func (s *Store) append(kind uint32, name crypto.BlockName, data []byte) error {
 	}
 	s.note(entry{kind, name, off, len(data)})
 	return nil
+}
+
+// oneWrite is the most data that is copied behind its header, to save a call.
+const oneWrite = 32 << 10
+
+func (s *Store) writeEntry(off int64, kind uint32, name crypto.BlockName, data []byte) error {
+	s.small = appendEntryHeader(s.small[:0], s.sync, kind, name, len(data))
+	if len(data) <= oneWrite {
+		s.small = append(s.small, data...)
+		_, err := s.file.WriteAt(s.small, off)
+		return err
+	}
+	if _, err := s.file.WriteAt(s.small, off); err != nil {
+		return err
+	}
+	_, err := s.file.WriteAt(data, off+entryHeader)
+	return err
 }
 
 func (s *Store) end() int64 {

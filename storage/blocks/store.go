@@ -77,6 +77,7 @@ type Store struct {
 	sync      syncWord  // of that pack
 	tabled    int       // appends since the locations were saved
 	hurt      bool      // Open found damage
+	small     []byte    // a header and what fits behind it, used again
 
 	mu      sync.Mutex
 	turn    sync.Cond // broadcast when a Sync is over

@@ -179,6 +179,12 @@ func crashNode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// moveTo puts a node at the address of another.
+func moveTo(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "move NAME OTHER")
+	nodeNamed(ts, args[0]).port = nodeNamed(ts, args[1]).port
+}
+
 func setClock(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 2, "clock NAME SHIFT")
 	if _, err := time.ParseDuration(args[1]); err != nil {

@@ -22,6 +22,7 @@ const clockVariable = "TRABOULE_TEST_CLOCK"
 //	start NAME                  put it on the network, wait until it is
 //	quit NAME, crash NAME      end its process: asked politely, or not at all
 //	clock NAME SHIFT            from its next start on, its clock is wrong by SHIFT
+//	move NAME OTHER             it will start at the address of the other node
 //	as NAME COMMAND…            traboule COMMAND…, on that node; it must succeed
 //	fails CODE NAME COMMAND…    the same, ending with that exit code
 //	until NAME PATTERN COMMAND… the same, again and again until stdout fits
@@ -47,7 +48,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(env.WorkDir, "secret"), []byte(passphrase+"\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"node": makeNode, "start": startNode, "quit": quitNode, "crash": crashNode, "clock": setClock,
+			"node": makeNode, "start": startNode, "quit": quitNode, "crash": crashNode, "clock": setClock, "move": moveTo,
 			"as": as, "fails": fails, "until": until, "meet": meet, "var": setVar, "same": same, "damage": damage,
 			"peer": makePeer, "ask": ask, "again": askAgain, "bring": bring, "indistinct": indistinct,
 		},

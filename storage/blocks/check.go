@@ -14,7 +14,7 @@ import (
 
 // Check reads all packs, hashes every block and returns what is damaged, also
 // in what nobody needs any more. Blocks that turn out damaged are taken out of
-// service, so that they can be put again. progress, which may be nil, hears
+// service, also for the next Open, so that they can be put again. progress, which may be nil, hears
 // how many bytes of how many are done. The store stays usable meanwhile; what
 // is put after the beginning is not checked. The error is that of ctx.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) ([]Damage, error) {
@@ -40,6 +40,9 @@ func (s *Store) Check(ctx context.Context, progress func(done, total int64)) ([]
 			progress(done, total)
 		}
 	}
+	s.appending.Lock()
+	defer s.appending.Unlock()
+	s.saveDoubts()
 	return found, nil
 }
 

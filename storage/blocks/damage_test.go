@@ -97,6 +97,70 @@ func TestDamagedErrorNamesThePlace(t *testing.T) {
 	s.Close()
 }
 
+// TestDamageOutlivesTheProcess: a block found damaged by one process is not
+// trusted by the next, whatever the saved locations say and in whatever pack
+// it is; put again it is sound for good; and brought back it is served.
+func TestDamageOutlivesTheProcess(t *testing.T) {
+	const pack = "/v/packs/00000001.pack"
+	bit := int64(8*(packHeader+entryHeader) + 3)
+	find := map[string]func(*Store, crypto.BlockName){
+		"get":   func(s *Store, name crypto.BlockName) { s.Get(name, nil) },
+		"check": func(s *Store, _ crypto.BlockName) { s.Check(t.Context(), nil) },
+	}
+	for how, find := range find {
+		for _, keep := range []bool{true, false} { // the locations
+			d := disktest.NewDisk()
+			fill(t, d, small, 25) // several packs: this one is not the last
+			disktest.Flip(t, d, pack, bit)
+			name := crypto.NameOf(data(0))
+			s, _ := open(t, d, small)
+			if !s.Has(name) {
+				t.Fatal("the damage was noticed too early to prove anything")
+			}
+			find(s, name)
+			s.Close()
+			if !keep {
+				d.Remove("/v/packs/locations")
+			}
+			for range 2 {
+				s, _ = open(t, d, small)
+				if s.Has(name) {
+					t.Fatalf("%s: the next process trusts the damaged block", how)
+				}
+				s.Close()
+			}
+			healed := d.Crash(rand.New(rand.NewPCG(1, 2)))
+			s, _ = open(t, healed, small)
+			put(t, s, data(0))
+			s.Close()
+			s, _ = open(t, healed, small)
+			if _, err := s.Get(name, nil); err != nil {
+				t.Errorf("%s: put again, and then %v", how, err)
+			}
+			s.Close()
+			if _, err := healed.Stat("/v/packs/doubts"); err == nil {
+				t.Errorf("%s: healed, and still in doubt", how)
+			}
+			disktest.Flip(t, d, pack, bit)
+			s, _ = open(t, d, small)
+			if !s.Has(name) {
+				t.Errorf("%s: the pack is sound again, and the block is not served", how)
+			}
+			s.Close()
+		}
+	}
+}
+
+func FuzzDoubts(f *testing.F) {
+	f.Add(encodeDoubts([]crypto.BlockName{{1}, {2}}))
+	f.Add(encodeDoubts(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if names, err := decodeDoubts(b); err == nil && !bytes.Equal(encodeDoubts(names), b) {
+			t.Fatal("not canonical")
+		}
+	})
+}
+
 // TestDamageIsSaidAgain: a place that was reported once is reported at each
 // start, whatever is put in between.
 func TestDamageIsSaidAgain(t *testing.T) {

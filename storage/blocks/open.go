@@ -30,7 +30,7 @@ type Report struct {
 // What the saved locations cover is taken from there; the rest is scanned. An
 // unfinished end of the last pack was never acknowledged: it is cut off and
 // counted in the report. Damage does not keep the store from opening: it is
-// reported and not served.
+// reported and not served; what an earlier process found damaged is read again.
 func Open(fsys disk.FS, dir string, opt Options) (*Store, *Report, error) {
 	opt = opt.withDefaults()
 	s := &Store{
@@ -50,6 +50,7 @@ func Open(fsys disk.FS, dir string, opt Options) (*Store, *Report, error) {
 		return nil, nil, fmt.Errorf("open blocks in %s: %w", dir, err)
 	}
 	s.hurt = len(o.report.Damage) > 0
+	s.recall()
 	o.report.Blocks, o.report.Packs = len(s.at), len(s.packs)
 	return s, o.report, nil
 }

@@ -70,7 +70,7 @@ func (s *Store) waitSync() {
 	}
 }
 
-// Close syncs, saves the locations and closes all files. The store is of no
+// Close syncs, saves the locations and what is damaged, and closes all files. The store is of no
 // use afterwards. An error of the sync is returned; a second Close does
 // nothing.
 func (s *Store) Close() error {
@@ -87,6 +87,9 @@ func (s *Store) Close() error {
 	s.waitSync()
 	if err == nil && s.tabled > 0 {
 		s.saveTable()
+	}
+	if err == nil {
+		s.saveDoubts()
 	}
 	if s.file != nil {
 		s.file.Close()

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"testing"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage/blocks"
+	"github.com/traboule/traboule/storage/disk"
+	"github.com/traboule/traboule/storage/disk/disktest"
+)
+
+// Whatever change of the disk fails, also an fsync while the next blocks come
+// in: a landing that settles without an error has all its blocks on the disk,
+// and one that does not says why.
+func TestLandingSettles(t *testing.T) {
+	var under *disktest.Disk
+	below := func() disk.FS {
+		under = disktest.NewDisk()
+		return under
+	}
+	settled, failed := 0, 0
+	disktest.EachFailure(syscall.EIO, below, func(n int, fsys *disktest.Faulty) {
+		names, err := land(t, fsys)
+		if err != nil {
+			failed++
+			if !errors.Is(err, syscall.EIO) {
+				t.Errorf("failure %d: %v", n, err)
+			}
+			return
+		}
+		settled++
+		s, _, err := blocks.Open(under.Crash(rand.New(rand.NewPCG(uint64(n), 1))), "/packs", blocks.Options{Reserve: -1})
+		if err != nil {
+			t.Fatalf("failure %d, then a power cut: %v", n, err)
+		}
+		defer s.Close()
+		for _, name := range names {
+			if _, err := s.Get(name, nil); err != nil {
+				t.Errorf("failure %d, then a power cut: %v", n, err)
+			}
+		}
+	})
+	if settled == 0 || failed == 0 {
+		t.Errorf("%d settled, %d failed: nothing was proved", settled, failed)
+	}
+}
+
+// land takes in ten blocks, with a sync after each but the last.
+func land(t *testing.T, fsys disk.FS) (names []crypto.BlockName, err error) {
+	s, _, err := blocks.Open(fsys, "/packs", blocks.Options{Reserve: -1, PackSize: 4096})
+	if err != nil {
+		return nil, err
+	}
+	l := landing{store: s}
+	for i := range 10 {
+		block := fmt.Appendf(make([]byte, 1000), "block %d", i)
+		names = append(names, crypto.NameOf(block))
+		if i < 9 {
+			l.unsaved = syncEvery
+		}
+		if err = l.keep(t.Context(), names[i], block); err != nil {
+			break
+		}
+	}
+	err = errors.Join(err, l.settle())
+	if l.saving != nil {
+		t.Error("a sync is under way after settle")
+	}
+	_ = s.Close() // of a store that may be broken: settle has said what there is to say
+	return names, err
+}

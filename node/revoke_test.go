@@ -58,7 +58,11 @@ func TestRevokeStopsFetch(t *testing.T) {
 	if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
 		t.Errorf("bob's grant is %s", state)
 	}
-	if n := len(alice.passages.open); n != 0 {
+	g, err := alice.givenNamed(r.Grant.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(alice.passages.under(g.cid)); n != 0 {
 		t.Errorf("%d passages are still open", n)
 	}
 	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.revoked")

@@ -89,6 +89,7 @@ const cuts = 200
 // kept, made durable when the fetch fails, and never asked for again. Two
 // hundred cuts, spread over as many data sets as it takes.
 func TestFetchGoesOnAfterACut(t *testing.T) {
+	t.Parallel()
 	var came, wanted names
 	w := newWire()
 	w.frame = func(_ *wireStream, out bool, kind byte, body []byte) {
@@ -101,8 +102,8 @@ func TestFetchGoesOnAfterACut(t *testing.T) {
 			}
 		}
 	}
-	giver := openHome(t, makeHome(t), nil, nil)
-	taker := openHome(t, makeHome(t), nil, w.network)
+	giver := openHome(t, makeHome(t), nil)
+	taker := openHome(t, makeHome(t), w.network)
 	introduce(t, giver, taker, "Alice", "Camille")
 	random := rand.New(seeded(200))
 	c := &cutting{taker: taker, wire: w, came: &came, wanted: &wanted, random: random}
@@ -118,7 +119,7 @@ func TestFetchGoesOnAfterACut(t *testing.T) {
 	if c.resumed == 0 {
 		t.Error("no fetch found anything of the one before: nothing was shown")
 	}
-	t.Logf("%d cuts of %d data sets; %d of %d blocks that had come were there for a later try", c.cuts, sets, c.resumed, c.total)
+	t.Logf("%d cuts of %d data sets with %d blocks; a later try found what had come %d times", c.cuts, sets, c.total, c.resumed)
 }
 
 type cutting struct {
@@ -166,6 +167,7 @@ const kills = 20
 // A receiver that is killed goes on too: whatever its vault still has when it
 // is opened again is not asked for again.
 func TestFetchGoesOnAfterAKill(t *testing.T) {
+	t.Parallel()
 	var wanted names
 	w := newWire()
 	w.frame = func(_ *wireStream, out bool, kind byte, body []byte) {
@@ -175,13 +177,13 @@ func TestFetchGoesOnAfterAKill(t *testing.T) {
 			}
 		}
 	}
-	giver := openHome(t, makeHome(t), nil, w.network)
+	giver := openHome(t, makeHome(t), w.network)
 	dir := makeHome(t)
-	taker := openHome(t, dir, nil, nil)
+	taker := openHome(t, dir, nil)
 	introduce(t, giver, taker, "Alice", "Camille")
 	source := filepath.Join(t.TempDir(), "source")
 	mixed(t, source, 20)
-	write(t, source, seeded(21), map[string]int{"then/huge": 56 << 20})
+	write(t, source, seeded(21), map[string]int{"then/huge": 96 << 20})
 	do(t, giver, node.Add, node.AddRequest{Path: source, Name: "pictures"})
 	id := do(t, giver, node.Grant, node.GrantRequest{Name: "pictures", To: "Camille"}).Grant.ID
 	taker.stop()
@@ -189,12 +191,12 @@ func TestFetchGoesOnAfterAKill(t *testing.T) {
 	bin, random := build(t), rand.New(seeded(22))
 	have, survived := map[crypto.BlockName]struct{}{}, []int{}
 	for range kills {
-		killDuringFetch(t, bin, dir, node.FetchRequest{Grant: id, LimitRate: 1<<20 + random.Int64N(20<<20)}, 1+random.Int64N(1<<20))
+		killDuringFetch(t, bin, dir, node.FetchRequest{Grant: id, LimitRate: 2<<20 + random.Int64N(20<<20)}, 1+random.Int64N(1<<20))
 		mustNotWant(t, wanted.take(), have)
 		have = blocksIn(t, dir)
 		survived = append(survived, len(have))
 	}
-	taker = openHome(t, dir, nil, nil)
+	taker = openHome(t, dir, nil)
 	result := do(t, taker, node.Fetch, node.FetchRequest{Grant: id})
 	mustNotWant(t, wanted.take(), have)
 	mustEqual(t, taker, "pictures", source)

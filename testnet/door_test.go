@@ -17,7 +17,7 @@ import (
 // paths is refused it, and one who knows the name of a block of another data
 // set, or of none, hears the same.
 func TestBlocksOutsideTheGrantAreRefused(t *testing.T) {
-	giver := openHome(t, makeHome(t), nil, nil)
+	giver := openHome(t, makeHome(t), nil)
 	camille, bilal := newGuest(t, giver, "Camille"), newGuest(t, giver, "Bilal")
 	source := filepath.Join(t.TempDir(), "source")
 	write(t, source, seeded(7), map[string]int{"open/a": 9000, "closed/b": 9000, "closed/c": 2 << 20})
@@ -82,7 +82,7 @@ func TestDeliveryIsOnDiskBeforeItsHead(t *testing.T) {
 			close(copied)
 		}
 	}
-	giver := openHome(t, dir, nil, w.network)
+	giver := openHome(t, dir, w.network)
 	g := newGuest(t, giver, "Camille")
 	source := filepath.Join(t.TempDir(), "source")
 	write(t, source, seeded(9), map[string]int{"a": 100})
@@ -106,7 +106,7 @@ func TestDeliveryIsOnDiskBeforeItsHead(t *testing.T) {
 // The same with a giver that is killed when its answer has come.
 func TestDeliveryOutlivesAKill(t *testing.T) {
 	dir, bin := makeHome(t), build(t)
-	giver := openHome(t, dir, nil, nil)
+	giver := openHome(t, dir, nil)
 	g := newGuest(t, giver, "Camille")
 	source := filepath.Join(t.TempDir(), "source")
 	write(t, source, seeded(10), map[string]int{"a": 100})

@@ -31,7 +31,7 @@ type guest struct {
 // newGuest makes somebody who is a contact of the server's, by this name.
 func newGuest(t *testing.T, server *home, name string) *guest {
 	t.Helper()
-	h := openHome(t, makeHome(t), nil, nil)
+	h := openHome(t, makeHome(t), nil)
 	introduce(t, server, h, "the giver", name)
 	h.stop()
 	v, _, err := vault.Open(h.dir, crypto.Passphrase([]byte(passphrase)), vault.Options{})

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -41,19 +40,22 @@ func makeHome(t *testing.T) string {
 
 // openHome opens a node and puts it on the loopback network until stop, or the
 // end of the test.
-func openHome(t *testing.T, dir string, log *slog.Logger, network func(*p2p.Options)) *home {
+func openHome(t *testing.T, dir string, network func(*p2p.Options)) *home {
 	t.Helper()
-	n, err := node.OpenHome(t.Context(), node.Options{
-		Home: dir, Secret: node.Secret{Passphrase: []byte(passphrase)},
-		Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Log: log, Network: network,
-	})
+	return openWith(t, node.Options{Home: dir, Secret: node.Secret{Passphrase: []byte(passphrase)}, Network: network})
+}
+
+func openWith(t *testing.T, opt node.Options) *home {
+	t.Helper()
+	opt.Listen = []string{"/ip4/127.0.0.1/tcp/0"}
+	n, err := node.OpenHome(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan node.RunInfo, 1), make(chan error, 1)
 	go func() { ended <- n.Run(ctx, func(i node.RunInfo) { ready <- i }) }()
-	h := &home{Node: n, dir: dir}
+	h := &home{Node: n, dir: opt.Home}
 	select {
 	case h.info = <-ready:
 	case err := <-ended:
@@ -141,6 +143,11 @@ type running struct {
 // startProcess puts the node in a folder on the loopback network as a process
 // of the program in bin, and waits until it is there.
 func startProcess(t *testing.T, bin, dir string) *running {
+	t.Helper()
+	return startProcessAs(t, bin, dir, passphrase)
+}
+
+func startProcessAs(t *testing.T, bin, dir, passphrase string) *running {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(passphrase+"\n"), 0o600); err != nil {

@@ -32,7 +32,8 @@ type book struct {
 	upper       map[crypto.DID]grant.Chain // by data set of ours: the two upper links
 	given       map[cid.Cid]*given
 	received    map[cid.Cid]*received // by the link that names our owner
-	records     map[cid.Cid]bool      // revocation records that are in the journal
+	words       map[word]bool         // revocations that are in the journal
+	early       map[crypto.DID]int    // how many of them, by issuer, came before what they end
 	owed        map[cid.Cid]owedRecord
 }
 
@@ -81,6 +82,12 @@ func (r *received) id() string { return grantID(r.cid) }
 // giver is the owner who gave it.
 func (r *received) giver() crypto.DID { return r.chain[grant.LinkBirth].Audience }
 
+// word is what a revocation says, in whatever bytes.
+type word struct {
+	issuer crypto.DID
+	target cid.Cid
+}
+
 func newBook() *book {
 	return &book{
 		invitations: map[[32]byte]invitation{},
@@ -88,7 +95,8 @@ func newBook() *book {
 		upper:       map[crypto.DID]grant.Chain{},
 		given:       map[cid.Cid]*given{},
 		received:    map[cid.Cid]*received{},
-		records:     map[cid.Cid]bool{},
+		words:       map[word]bool{},
+		early:       map[crypto.DID]int{},
 		owed:        map[cid.Cid]owedRecord{},
 	}
 }

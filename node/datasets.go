@@ -263,12 +263,3 @@ func (n *Node) ours(name string) (vault.Dataset, error) {
 	}
 	return d, nil
 }
-
-func (n *Node) isOurs(did crypto.DID) bool {
-	for _, d := range n.vault.Datasets() {
-		if d.DID == did {
-			return d.From == ""
-		}
-	}
-	return false
-}

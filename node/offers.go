@@ -92,7 +92,8 @@ func (l *link) serveOffer(ctx context.Context, stream protocol.Stream) {
 // taker is what others may bring to this node.
 type taker struct{ node *Node }
 
-// maxReceived bounds the grants that one contact may bring unasked.
+// maxReceived bounds the grants that one contact may bring unasked, and the
+// revocations of what is not known here.
 const maxReceived = 1000
 
 var errNotForUs = errors.New("the grant is not for us, or not from a contact")
@@ -143,8 +144,11 @@ func (t taker) TakeRevocation(ctx context.Context, from crypto.DID, token []byte
 	}
 	n.changes.Lock()
 	defer n.changes.Unlock()
-	if n.book.knowsRecord(record.CID()) {
+	if n.book.knowsWord(word{revocation.Issuer, revocation.Target}) {
 		return nil
+	}
+	if !weighed.Counts && n.book.earlyFrom(revocation.Issuer) >= maxReceived {
+		return &protocol.Refusal{Code: protocol.Limit}
 	}
 	ctx = context.WithoutCancel(ctx) // half a revocation is none
 	if err := n.record(ctx, vault.Fact{Kind: factRevocation, Public: token}); err != nil {
@@ -268,9 +272,17 @@ func (b *book) chainDownTo(target cid.Cid) grant.Chain {
 	return b.witnessed(target)
 }
 
-// knowsRecord says whether a revocation record is in the journal already.
-func (b *book) knowsRecord(record cid.Cid) bool {
+// knowsWord says whether a revocation is in the journal already.
+func (b *book) knowsWord(w word) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.records[record]
+	return b.words[w]
+}
+
+// earlyFrom counts the revocations from an issuer whose target was not known
+// here when they came.
+func (b *book) earlyFrom(issuer crypto.DID) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.early[issuer]
 }

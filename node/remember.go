@@ -301,7 +301,10 @@ func (n *Node) applyRevocation(rec vault.Recorded) error {
 		return err
 	}
 	chain := n.book.witnessed(revocation.Target)
-	n.book.records[record.CID()] = true
+	n.book.words[word{revocation.Issuer, revocation.Target}] = true
+	if chain == nil {
+		n.book.early[revocation.Issuer]++
+	}
 	if revocation.Counts(chain) {
 		n.book.markRevoked(revocation.Target, rec.Public)
 	}

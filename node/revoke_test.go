@@ -199,9 +199,9 @@ func TestBroughtRevocations(t *testing.T) {
 
 	// Alice's word, carried by eve, to bob and back to alice herself.
 	before := alice.generation("notes")
-	word := alice.revocationOf(alice.keys.Node(), g)
+	record := alice.revocationOf(alice.keys.Node(), g)
 	for range 2 {
-		if err := eve.bringRevocation(bob, word); err != nil {
+		if err := eve.bringRevocation(bob, record); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -211,7 +211,7 @@ func TestBroughtRevocations(t *testing.T) {
 	if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
 		t.Errorf("bob's grant is %s", state)
 	}
-	if err := eve.bringRevocation(alice, word); err != nil {
+	if err := eve.bringRevocation(alice, record); err != nil {
 		t.Fatal(err)
 	}
 	if state := alice.given(r.Grant.ID).State; state != "revoked" {
@@ -249,5 +249,73 @@ func TestRevocationComesFirst(t *testing.T) {
 	bob.restart()
 	if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
 		t.Errorf("after a restart it is %s", state)
+	}
+}
+
+// TestSameWordAgain: who says the same thing again in other bytes does not
+// fill the journal.
+func TestSameWordAgain(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	r := alice.give("notes", bob)
+	g, err := alice.givenNamed(r.Grant.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if err := alice.bringRevocation(bob, alice.revocationOf(alice.keys.Node(), g)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := bob.facts(factRevocation); n != 1 {
+		t.Errorf("the same word was recorded %d times", n)
+	}
+	bob.restart()
+	if err := alice.bringRevocation(bob, alice.revocationOf(alice.keys.Node(), g)); err != nil {
+		t.Fatal(err)
+	}
+	if n := bob.facts(factRevocation); n != 1 {
+		t.Errorf("after a restart it was recorded again: %d", n)
+	}
+	if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
+		t.Errorf("bob's grant is %s", state)
+	}
+}
+
+// TestEarlyWordsAreBounded: a contact who revokes what nobody here has heard
+// of is believed so many times, and no more.
+func TestEarlyWordsAreBounded(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	r := alice.give("notes", bob)
+	g, err := alice.givenNamed(r.Grant.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	early := func(i int) []byte {
+		return alice.revocationOf(alice.keys.Node(), given{cid: strangeCID(t, i)})
+	}
+	if err := alice.bringRevocation(bob, early(0)); err != nil {
+		t.Fatal(err)
+	}
+	bob.restart()
+	bob.book.mu.Lock()
+	counted := bob.book.early[alice.self()]
+	bob.book.early[alice.self()] = maxReceived
+	bob.book.mu.Unlock()
+	if counted != 1 {
+		t.Errorf("%d early revocations are counted, want 1", counted)
+	}
+	if err := alice.bringRevocation(bob, early(1)); !isRefused(err, protocol.Limit) {
+		t.Errorf("beyond the bound: %v", err)
+	}
+	// What is known here can be ended all the same.
+	if err := alice.bringRevocation(bob, alice.revocationOf(alice.keys.Node(), g)); err != nil {
+		t.Error(err)
+	}
+	if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
+		t.Errorf("bob's grant is %s", state)
 	}
 }

@@ -71,6 +71,8 @@ func land(t *testing.T, fsys disk.FS) (names []crypto.BlockName, err error) {
 		names = append(names, crypto.NameOf(block))
 		if i < 9 {
 			l.unsaved = syncEvery
+		} else if err = l.wait(); err != nil { // or that sync would take the last one along
+			break
 		}
 		if err = l.keep(t.Context(), names[i], block); err != nil {
 			break

@@ -247,7 +247,6 @@ type wireStream struct {
 	network.MuxedStream
 	socket  *socket
 	in, out frames // each of one goroutine at a time, as reads and writes are
-	request []byte // what it asked for; written and read by the wire's frame func
 }
 
 func (s *wireStream) told(out bool, kind byte, body []byte) {

@@ -37,7 +37,7 @@ bench: ## how fast, beside bare loops: goal and figure (TRABOULE_BENCH_FULL=1 fo
 	   $(GO) test -run '^$$' -bench 'Check|VerifySignature' -count 3 ./node/access ./protocol/ucan; } 2>&1 | $(GO) run ./.ci/figures
 
 e2e: ## the scenarios between real nodes
-	$(GO) test -count=1 -run 'TestScripts' -timeout 20m ./cmd/traboule
+	$(GO) test -count=1 -run 'TestScripts' -timeout 20m ./cmd/traboule ./testnet
 
 check: ## what CI runs
 	@CI=true bash .ci/run

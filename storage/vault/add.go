@@ -38,7 +38,7 @@ type AddResult struct {
 	Skipped   []Skip
 	Dropped   int   // old versions that are no longer kept
 	Read      int   // files whose content had to be read
-	NewBytes  int64 // plaintext bytes that were not stored before; of a dry run at most so many
+	NewBytes  int64 // ciphertext that was not stored before: data and lists of files; of a dry run at most so much
 }
 
 // Add mirrors the file or folder at path as the next version of the data set
@@ -93,7 +93,7 @@ func (v *Vault) add(ctx context.Context, name, path string, opt AddOptions) (Add
 // and all is new.
 func (v *Vault) forecast(s *scan, name, path string) AddResult {
 	head := storage.Head{Sequence: storage.SequenceOf(v.Incarnation(), 1), Time: v.opt.Now().Unix(), Counts: s.counts()}
-	return AddResult{New: true, Added: len(s.list), Skipped: s.skipped, NewBytes: s.bytes, Head: head,
+	return AddResult{New: true, Added: len(s.list), Skipped: s.skipped, NewBytes: s.sealedBytes(), Head: head,
 		Dataset: Dataset{Name: name, Kind: "files", Source: path}}
 }
 
@@ -179,6 +179,7 @@ func (v *Vault) unpublished(a *adding, r AddResult) (AddResult, error) {
 		return r, nil
 	}
 	head, err := a.manifest.head(storage.SequenceOf(v.Incarnation(), a.d.last+1), v.opt.Now().Unix())
+	r.NewBytes += a.manifest.bytes
 	head.Root, head.Description = storage.Ref{}, storage.Ref{} // nothing of that name is anywhere
 	r.Head = head
 	return r, err
@@ -214,6 +215,7 @@ func (v *Vault) publish(ctx context.Context, d *dataset, a *adding, r *AddResult
 	if err != nil {
 		return false, err
 	}
+	r.NewBytes += a.manifest.bytes
 	if err := v.store.Sync(); err != nil {
 		return false, err
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/traboule/traboule/storage"
@@ -15,8 +14,8 @@ import (
 )
 
 // Check reads everything and says what is wrong, and what to do about it. An
-// error means that it could not look; damage is not an error. progress counts
-// bytes of packs.
+// error means that it could not look; damage is not an error, and what is Harmless is
+// no reason to call the vault damaged. progress counts bytes of packs.
 func (v *Vault) Check(ctx context.Context, progress func(done, total int64)) ([]Damage, error) {
 	found := v.checkKeyfiles()
 	found = append(found, v.checkJournal()...)
@@ -24,12 +23,16 @@ func (v *Vault) Check(ctx context.Context, progress func(done, total int64)) ([]
 	if err != nil {
 		return nil, fmt.Errorf("check the packs: %w", err)
 	}
-	for _, d := range bad {
-		found = append(found, packDamage(d.Pack, d.Offset))
-	}
 	more, err := v.checkContent(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("check the data sets: %w", err)
+	}
+	for _, d := range bad {
+		if len(more) == 0 || v.store.Has(d.Name) { // nothing needs it, or it is here once more
+			found = append(found, packScar(d.Pack, d.Offset))
+			continue
+		}
+		found = append(found, packDamage(d.Pack, d.Offset))
 	}
 	return append(found, more...), nil
 }
@@ -110,7 +113,7 @@ func (v *Vault) checkHead(ctx context.Context, d *dataset, h storage.Head) (Dama
 			}
 			last = string(e.Path)
 			if bad++; bad <= namedFiles {
-				paths = append(paths, strconv.Quote(last))
+				paths = append(paths, last)
 			}
 		}
 		return nil
@@ -121,7 +124,7 @@ func (v *Vault) checkHead(ctx context.Context, d *dataset, h storage.Head) (Dama
 	switch {
 	case errors.Is(err, context.Canceled):
 		return Damage{}, false
-	case err != nil:
+	case err != nil || !v.store.Has(h.Description.Name):
 		return d.damage(ListLost, ListNotHere, h, Args{}), true
 	case bad > 0:
 		return d.damage(FilesLost, FilesNotHere, h, Args{"files": number(bad), "paths": strings.Join(paths, ", ")}), true

@@ -25,6 +25,33 @@ var (
 	ErrNoPath     = errors.New("nothing of that path in this version")
 )
 
+// DamagedError is returned by [Vault.Export] for content that is not what was
+// stored.
+type DamagedError struct {
+	Path string // of the file; "" for the list of files
+	Err  error
+}
+
+// Error names the file and the place of the damage.
+func (e *DamagedError) Error() string {
+	if e.Path == "" {
+		return fmt.Sprintf("read the list of files: %v", e.Err)
+	}
+	return fmt.Sprintf("read %q: %v", e.Path, e.Err)
+}
+
+// Unwrap is what the blocks say.
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// damagedAt names what err, of a block, made unreadable; other errors stay.
+func damagedAt(path string, err error) error {
+	var block *blocks.DamagedError
+	if known := new(DamagedError); errors.As(err, &known) || !errors.As(err, &block) {
+		return err
+	}
+	return &DamagedError{path, err}
+}
+
 // ExportOptions of [Vault.Export].
 type ExportOptions struct {
 	Path      string // only this file, or this folder and all below; "" for all
@@ -38,12 +65,13 @@ type ExportOptions struct {
 // modification time. A file appears whole or not at all. It never writes
 // outside of to, not through a symbolic link either, and replaces a file only
 // when told to; then nothing of that file is lost before the new one is whole.
+// It stops at the first file that is damaged ([DamagedError]).
 func (v *Vault) Export(ctx context.Context, did crypto.DID, to string, opt ExportOptions) error {
 	err := v.export(ctx, did, to, opt)
 	if errors.Is(err, blocks.ErrNotFound) {
 		err = fmt.Errorf("%w: %w", ErrMissing, err)
 	}
-	if err != nil {
+	if err = damagedAt("", err); err != nil {
 		return fmt.Errorf("export %s: %w", did.Short(), err)
 	}
 	return nil
@@ -108,7 +136,7 @@ func (x *exporting) entry(e storage.Entry) error {
 		}
 	}
 	if err := x.write(e); err != nil {
-		return fmt.Errorf("write %q: %w", e.Path, err)
+		return fmt.Errorf("write %q: %w", e.Path, damagedAt(string(e.Path), err))
 	}
 	if e.Last() {
 		if err := x.end(e); err != nil {

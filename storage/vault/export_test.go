@@ -93,7 +93,7 @@ func TestExportOfDamagedBlocksLeavesNoFile(t *testing.T) {
 	if err != nil || len(bad) != 1 {
 		t.Fatalf("%+v, %v", bad, err)
 	}
-	want := Damage{FilesLost, Args{"name": "x", "version": "1", "files": "1", "paths": `"a"`, "source": src}, true}
+	want := Damage{FilesLost, Args{"name": "x", "version": "1", "files": "1", "paths": "a", "source": src}, true, false}
 	if d := cmp.Diff(want, bad[0]); d != "" {
 		t.Error(d)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strconv"
 
 	"github.com/traboule/traboule/storage/journal"
 )
@@ -22,6 +21,10 @@ type Damage struct {
 	Kind DamageKind
 	Args Args
 	Lost bool // something cannot be read because of it
+
+	// Harmless is a trace that stays of damage by which nothing is lost, and
+	// about which nothing is to be done.
+	Harmless bool
 }
 
 // DamageKind is a code for what is wrong. Kinds are only added to. In braces
@@ -39,6 +42,7 @@ const (
 	JournalCut      DamageKind = "journal-cut"      // {file} {offset} {bytes} {files} {aside}: Repair cut it off; confirm the grants
 	PackDamaged     DamageKind = "pack-damaged"     // {file} {offset}: in a file of blocks; what needs it is found apart
 	PackUnreadable  DamageKind = "pack-unreadable"  // {file}: a whole file of blocks; what needs it is found apart
+	PackScar        DamageKind = "pack-scar"        // {file} {offset}: bytes that nothing needs; harmless
 	FilesLost       DamageKind = "files-lost"       // {name} {version} {files} {paths} {source}: add the source again, or bring the packs back
 	ListLost        DamageKind = "list-lost"        // {name} {version} {source}: as above, for its list of files or a part of it
 	FilesNotHere    DamageKind = "files-not-here"   // {name} {version} {files} {paths}: of a received data set; fetch it again
@@ -123,10 +127,17 @@ func segmentFile(at *journal.DamagedError) string {
 	return path.Join(logDir, fmt.Sprintf("%08d.log", at.Segment))
 }
 
+func packFile(pack uint32) string { return path.Join(packsDir, fmt.Sprintf("%08d.pack", pack)) }
+
+// packDamage is a place in a pack while something is lost that may have stood there.
 func packDamage(pack uint32, offset int64) Damage {
-	file := path.Join(packsDir, fmt.Sprintf("%08d.pack", pack))
 	if offset == 0 {
-		return Damage{Kind: PackUnreadable, Args: Args{"file": file}}
+		return Damage{Kind: PackUnreadable, Lost: true, Args: Args{"file": packFile(pack)}}
 	}
-	return Damage{Kind: PackDamaged, Args: Args{"file": file, "offset": strconv.FormatInt(offset, 10)}}
+	return Damage{Kind: PackDamaged, Lost: true, Args: Args{"file": packFile(pack), "offset": number(offset)}}
+}
+
+// packScar is a place in a pack that nothing needs.
+func packScar(pack uint32, offset int64) Damage {
+	return Damage{Kind: PackScar, Harmless: true, Args: Args{"file": packFile(pack), "offset": number(offset)}}
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage"
 )
 
@@ -89,6 +90,23 @@ func (s *scan) counts() (c storage.Counts) {
 	}
 	c.Bytes = uint64(s.bytes)
 	return c
+}
+
+// sealedBytes is how much ciphertext all that was found makes at most. Padding
+// adds an eighth to a block, and some bytes; the list of files is reckoned at
+// twice what stands in it, for it comes in pages of unforeseen lengths.
+func (s *scan) sealedBytes() int64 {
+	const entry, ref, least = 64, 64, 1 << 10
+	total := int64(least)
+	for _, f := range s.list {
+		total += 2 * (entry + int64(len(f.path)))
+		if f.kind == storage.Folder {
+			continue
+		}
+		full, rest := f.info.size/crypto.BlockData, f.info.size%crypto.BlockData
+		total += full*(crypto.MaxBlock+2*ref) + rest + rest/8 + 2*ref
+	}
+	return total
 }
 
 func (s *scan) close() {

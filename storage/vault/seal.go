@@ -37,7 +37,7 @@ type adding struct {
 	jobs    chan job
 	items   chan *item
 	buffers chan []byte
-	newly   atomic.Int64
+	newly   atomic.Int64 // ciphertext stored, without pages
 
 	progress Progress
 	result   AddResult
@@ -324,7 +324,7 @@ func (a *adding) block(ctx context.Context, w *sealWorker, plain []byte, old sto
 	w.sealed = sealed
 	name, added, err := a.keep(ctx, sealed)
 	if added {
-		a.newly.Add(int64(len(plain)))
+		a.newly.Add(int64(len(sealed)))
 	}
 	return storage.Ref{Name: name, Key: key}, err
 }
@@ -371,8 +371,12 @@ func (a *adding) emit(ctx context.Context) error {
 	return nil
 }
 
-// unchanged tells whether the source is what the version before says.
+// unchanged tells whether the source is what the version before says, and that
+// can be read.
 func (a *adding) unchanged() bool {
 	r := a.result
-	return len(a.d.versions) > 0 && !a.lostOld && r.Added == 0 && r.Changed == 0 && r.Removed == 0
+	if latest, ok := a.d.latest(); !ok || !a.v.store.Has(latest.Description.Name) {
+		return false
+	}
+	return !a.lostOld && r.Added == 0 && r.Changed == 0 && r.Removed == 0
 }

@@ -158,6 +158,7 @@ type manifest struct {
 	put     putBlock
 	builder *storage.Builder
 	fresh   []crypto.BlockName // pages that were not there before
+	bytes   int64              // their ciphertext
 }
 
 func (v *Vault) manifest(ctx context.Context, d *dataset, view string, put putBlock) (*manifest, error) {
@@ -178,6 +179,7 @@ func (m *manifest) keep(name crypto.BlockName, ciphertext []byte) error {
 	added, err := m.put(name, ciphertext)
 	if added {
 		m.fresh = append(m.fresh, name)
+		m.bytes += int64(len(ciphertext))
 	}
 	return err
 }

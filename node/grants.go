@@ -300,14 +300,24 @@ func (n *Node) revoke(ctx context.Context, q NameRequest, _ func(Progress)) (Rev
 // raises the data set's generation. It says how many transfers it stopped.
 func (n *Node) end(ctx context.Context, g given) (stopped int, err error) {
 	ctx = context.WithoutCancel(ctx) // half a revocation is none
-	record, err := ucan.Revoke(n.keys.Node(), g.cid, nil, newNonce())
-	if err != nil {
-		return 0, err
+	n.changes.Lock()
+	defer n.changes.Unlock()
+	if now, ok := n.book.givenBy(g.cid); ok {
+		g = now // somebody may have been quicker
 	}
-	if err := n.record(ctx, vault.Fact{Kind: factRevocation, Public: record.Bytes()}); err != nil {
-		return 0, err
+	if !g.revoked {
+		record, err := ucan.Revoke(n.keys.Node(), g.cid, nil, newNonce())
+		if err != nil {
+			return 0, err
+		}
+		if err := n.record(ctx, vault.Fact{Kind: factRevocation, Public: record.Bytes()}); err != nil {
+			return 0, err
+		}
 	}
 	stopped = n.passages.end(g.cid)
+	if g.raised {
+		return stopped, nil
+	}
 	return stopped, n.raise(ctx, g)
 }
 

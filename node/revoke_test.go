@@ -4,6 +4,7 @@ package node
 
 import (
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/traboule/traboule/crypto"
@@ -317,5 +318,28 @@ func TestEarlyWordsAreBounded(t *testing.T) {
 	}
 	if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
 		t.Errorf("bob's grant is %s", state)
+	}
+}
+
+// TestRevokeTwiceAtOnce: two who revoke at the same time make one revocation,
+// and both find it done.
+func TestRevokeTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	r := alice.give("notes", bob)
+	before := alice.generation("notes")
+	var both sync.WaitGroup
+	for range 4 {
+		both.Go(func() {
+			_, err := Revoke.Do(t.Context(), alice.Node, NameRequest{Name: r.Grant.ID}, nil)
+			if p := problem.Of(err); p != nil && p.Key != "grant.revoked-already" {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	if n, g := alice.facts(factRevocation), alice.generation("notes"); n != 1 || g != before+1 {
+		t.Errorf("%d records, %d generations", n, g-before)
 	}
 }

@@ -41,6 +41,7 @@ type book struct {
 type known struct {
 	contactFact
 	card contact.Card
+	kept time.Time // when it was last written
 }
 
 // given is a grant of ours.
@@ -71,6 +72,7 @@ type received struct {
 	grant grant.Grant
 	cid   cid.Cid
 	since time.Time
+	kept  time.Time // when it was last written
 	last  fetched
 	at    time.Time // of the last fetch
 	count int
@@ -170,6 +172,19 @@ func (b *book) ownProfile() profile {
 	return b.profile
 }
 
+// invitationsOf is the invitations that an owner used.
+func (b *book) invitationsOf(owner crypto.DID) []invitation {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []invitation
+	for _, i := range b.invitations {
+		if i.UsedBy == owner {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
 func (b *book) kitSaved() *kitSaved {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -226,6 +241,21 @@ func (b *book) givenOn(dataset crypto.DID) []given {
 		return strings.Compare(x.id(), y.id())
 	})
 	return list
+}
+
+// speaksFor says whether issuer is the contact whose node this is.
+func (b *book) speaksFor(node, issuer crypto.DID) bool {
+	k, ok := b.contactAt(node)
+	return ok && (issuer == node || issuer == k.Owner)
+}
+
+// moveReceived notes other addresses of a grant given to us, in memory alone.
+func (b *book) moveReceived(c cid.Cid, addresses []string) received {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.received[c]
+	r.Addresses = slices.Clone(addresses)
+	return *r
 }
 
 // givenTo is the grants that a contact has of ours.

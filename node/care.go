@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/node/problem"
@@ -49,6 +51,9 @@ func (n *Node) warnings(r StatusResult) []Notice {
 	}
 	if behind := n.gate.Behind(); behind > 0 {
 		list = append(list, Notice{Key: "warn-clock", Args: map[string]string{"span": behind.String()}})
+	}
+	if n.unreadable > 0 {
+		list = append(list, Notice{Key: "warn-unreadable", Args: map[string]string{"n": strconv.Itoa(n.unreadable)}})
 	}
 	if r.Datasets > 0 {
 		switch saved := n.book.kitSaved(); {
@@ -94,8 +99,16 @@ func (n *Node) check(ctx context.Context, _ None, progress func(Progress)) (Chec
 		return CheckResult{}, err
 	}
 	stats := n.vault.Blocks().Stats()
+	var harmless []vault.Damage
+	damages = slices.DeleteFunc(damages, func(d vault.Damage) bool {
+		if d.Harmless {
+			harmless = append(harmless, d)
+		}
+		return d.Harmless
+	})
 	return CheckResult{
-		Blocks: int64(stats.Blocks), Bytes: stats.Bytes, Entries: n.vault.Entries(), Damages: damageNotices(damages),
+		Blocks: int64(stats.Blocks), Bytes: stats.Bytes, Entries: n.vault.Entries(),
+		Damages: damageNotices(damages), Harmless: damageNotices(harmless),
 	}, nil
 }
 
@@ -113,7 +126,7 @@ func damageNotices(found []vault.Damage) []Notice {
 func RepairHome(ctx context.Context, home string, secret Secret) (RepairResult, error) {
 	found, err := vault.Repair(ctx, home, secret.crypto(), vault.Options{})
 	if err != nil {
-		return RepairResult{}, explain(err)
+		return RepairResult{}, explain(about(err, "home", home))
 	}
 	var lost, left []vault.Damage
 	for _, d := range found.Damages {
@@ -147,7 +160,7 @@ func (n *Node) passphrase(ctx context.Context, q PassphraseRequest, _ func(Progr
 // at all.
 func (n *Node) kit(ctx context.Context, q KitRequest, _ func(Progress)) (KitResult, error) {
 	if _, err := os.Lstat(q.To); err == nil {
-		return KitResult{}, problem.New(problem.Exists, "file-exists", "path", q.To)
+		return KitResult{}, problem.New(problem.Exists, "file.exists", "path", q.To)
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return KitResult{}, about(err, "path", q.To)
 	}

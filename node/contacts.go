@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/traboule/traboule/crypto"
@@ -178,7 +179,10 @@ func (n *Node) contactName(wanted, own string, owner crypto.DID) (string, error)
 	if name == "" {
 		name = string(owner[len(owner)-8:])
 	}
-	if err := protocol.CheckName(name); err != nil {
+	if strings.HasPrefix(name, "did:") && wanted == "" { // nobody goes by another's key
+		name = string(owner[len(owner)-8:])
+	}
+	if err := protocol.CheckName(name); err != nil || strings.HasPrefix(name, "did:") {
 		return "", problem.New(problem.Usage, "contact.bad-name", "name", name).Because(err)
 	}
 	if !n.nameTaken(name, owner) {
@@ -233,6 +237,9 @@ func (i introductions) Invited(ctx context.Context, secret []byte, guest contact
 	}
 	f := contactFact{Owner: guest.Owner, Card: guestCard}
 	if before, known := n.book.contactOf(guest.Owner); known {
+		if invited.UsedBy == guest.Owner && n.now().Sub(before.kept) < rewriteAfter {
+			return own, nil
+		}
 		f.Name, f.Confirmed = before.Name, before.Confirmed
 	} else if f.Name, err = n.contactName("", guest.Name, guest.Owner); err != nil {
 		return nil, err
@@ -278,22 +285,48 @@ func (n *Node) contactRemove(ctx context.Context, q NameRequest, _ func(Progress
 		return ContactRemoveResult{}, problem.New(problem.NotFound, "contact.none", "name", q.Name)
 	}
 	r := ContactRemoveResult{Name: k.Name}
-	for _, g := range n.book.givenOn("") {
-		if g.Audience != k.Owner || g.ended(n.now()) {
-			continue
-		}
-		if _, err := n.end(ctx, g); err != nil {
-			return r, err
-		}
-		r.Revoked++
+	var err error
+	if r.Revoked, err = n.endAll(ctx, k.Owner); err != nil {
+		return r, err
 	}
 	n.tellNow(ctx, n.book.givenTo(k.Owner)) // the last time that we can
-	gone := vault.Fact{Kind: factContactGone, Scope: crypto.ContactScope(k.Owner), Body: []byte(k.Owner)}
-	if err := n.record(ctx, gone); err != nil {
+	if err := n.dismiss(ctx, k.Owner); err != nil {
+		return r, err
+	}
+	late, err := n.endAll(ctx, k.Owner) // what was granted meanwhile
+	r.Revoked += late
+	if err != nil {
 		return r, err
 	}
 	if l, err := n.online(); err == nil {
 		l.host.Unprotect(k.card.Node)
 	}
 	return r, n.vault.EraseScope(ctx, crypto.ContactScope(k.Owner))
+}
+
+// endAll ends what a contact still has of ours.
+func (n *Node) endAll(ctx context.Context, owner crypto.DID) (ended int, err error) {
+	for _, g := range n.book.givenTo(owner) {
+		if g.ended(n.now()) {
+			continue
+		}
+		if _, err := n.end(ctx, g); err != nil {
+			return ended, err
+		}
+		ended++
+	}
+	return ended, nil
+}
+
+// dismiss makes a contact nobody, for whom no invitation that they used is
+// good any more.
+func (n *Node) dismiss(ctx context.Context, owner crypto.DID) error {
+	n.changes.Lock()
+	defer n.changes.Unlock()
+	facts := []vault.Fact{{Kind: factContactGone, Scope: crypto.ContactScope(owner), Body: []byte(owner)}}
+	for _, i := range n.book.invitationsOf(owner) {
+		i.Expires = 0
+		facts = append(facts, fact(factInvitation, crypto.NodeScope, i))
+	}
+	return n.record(ctx, facts...)
 }

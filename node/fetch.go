@@ -68,7 +68,8 @@ type fetching struct {
 
 	session *transfer.Session
 	head    storage.Head
-	opened  []byte // the signed head
+	opened  []byte                        // the signed head
+	held    map[crypto.BlockName]struct{} // the blocks of the version that is here
 	total   int64
 	result  FetchResult
 	landing landing
@@ -214,6 +215,7 @@ func (f *fetching) isCurrent() bool {
 // receive brings the pages level by level, then the blocks, then makes the
 // version one of ours.
 func (f *fetching) receive(ctx context.Context) error {
+	f.held = f.heldBlocks(ctx)
 	tracker := storage.NewTracker(f.head)
 	if err := f.description(ctx); err != nil {
 		return err
@@ -223,7 +225,7 @@ func (f *fetching) receive(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := f.blocks(ctx, tracker.Blocks()); err != nil {
+	if err := f.blocks(ctx, tracker.Refs()); err != nil {
 		return err
 	}
 	if err := f.landing.settle(); err != nil {
@@ -244,7 +246,7 @@ func (f *fetching) description(ctx context.Context) error {
 	if f.head.Description.IsZero() {
 		return nil
 	}
-	return f.blocks(ctx, []crypto.BlockName{f.head.Description.Name})
+	return f.blocks(ctx, []storage.Ref{f.head.Description})
 }
 
 const pagesAtOnce = 1024
@@ -254,16 +256,10 @@ const pagesAtOnce = 1024
 func (f *fetching) pages(ctx context.Context, tracker *storage.Tracker) error {
 	var missing []crypto.BlockName
 	for _, name := range tracker.Wants(pagesAtOnce) {
-		if !f.node.vault.Blocks().Has(name) {
-			missing = append(missing, name)
-			continue
-		}
+		// A page that is here and does not open is somebody else's.
 		page, err := f.node.vault.Blocks().Get(name, nil)
-		if err != nil {
-			return err
-		}
-		if err := tracker.Add(name, page); err != nil {
-			return misbehaved(err)
+		if err != nil || tracker.Add(name, page) != nil {
+			missing = append(missing, name)
 		}
 	}
 	return f.session.Fetch(ctx, slices.Values(missing), func(name crypto.BlockName, ciphertext []byte) error {
@@ -275,22 +271,51 @@ func (f *fetching) pages(ctx context.Context, tracker *storage.Tracker) error {
 }
 
 // blocks brings the data blocks that are not here yet.
-func (f *fetching) blocks(ctx context.Context, names []crypto.BlockName) error {
-	store := f.node.vault.Blocks()
-	missing := names[:0:0]
-	for _, name := range names {
-		if store.Has(name) {
-			size, _ := store.Size(name)
+func (f *fetching) blocks(ctx context.Context, refs []storage.Ref) error {
+	var missing []crypto.BlockName
+	for _, ref := range refs {
+		if f.isHere(ref) {
+			size, _ := f.node.vault.Blocks().Size(ref.Name)
 			f.result.HadBlocks++
 			f.total -= int64(size)
 			continue
 		}
-		missing = append(missing, name)
+		missing = append(missing, ref.Name)
 	}
 	f.total = max(f.total, 0)
 	return f.session.Fetch(ctx, slices.Values(missing), func(name crypto.BlockName, ciphertext []byte) error {
 		return f.keep(ctx, name, ciphertext)
 	})
+}
+
+// isHere says whether a block is here, and is one of the data set that is being
+// fetched: one that the version before named, or that opens as this one says.
+// Others are asked for like any that is missing, so that the giver does not
+// learn what else we hold.
+func (f *fetching) isHere(ref storage.Ref) bool {
+	store := f.node.vault.Blocks()
+	if _, held := f.held[ref.Name]; held || !store.Has(ref.Name) {
+		return held && store.Has(ref.Name)
+	}
+	block, err := store.Get(ref.Name, nil)
+	if err != nil {
+		return false
+	}
+	_, err = crypto.OpenBlock(nil, f.head.Dataset, ref.Key, block)
+	return err == nil
+}
+
+// heldBlocks names the blocks of the version that is here, if there is one.
+func (f *fetching) heldBlocks(ctx context.Context) map[crypto.BlockName]struct{} {
+	versions, err := f.node.vault.Versions(f.head.Dataset)
+	if err != nil || len(versions) == 0 {
+		return nil
+	}
+	held, err := f.node.vault.ViewBlocks(ctx, versions[len(versions)-1])
+	if err != nil {
+		return nil // each block is then looked at
+	}
+	return held
 }
 
 // keep stores a block as it came.

@@ -24,6 +24,9 @@ const (
 	// renewAfter is the age at which the node renews its own link, long before
 	// grant.NodeLinkLife ends it.
 	renewAfter = 60 * 24 * time.Hour
+	// fromTheFuture is how far ahead a link of ours may begin before it is
+	// taken for one that was signed while the clock was wrong.
+	fromTheFuture = time.Hour
 )
 
 func newNonce() []byte {
@@ -54,7 +57,8 @@ func (n *Node) renew(ctx context.Context, dataset crypto.DID) (grant.Chain, erro
 	if len(chain) < 2 {
 		return nil, problem.New(problem.Damaged, "dataset.no-links", "dataset", string(dataset))
 	}
-	if n.now().Unix() < *chain[grant.LinkNode].NotBefore+int64(renewAfter/time.Second) {
+	age := n.now().Sub(time.Unix(*chain[grant.LinkNode].NotBefore, 0))
+	if n.gate.Behind() > 0 || age > -fromTheFuture && age < renewAfter {
 		return chain, nil
 	}
 	appointed, err := grant.AppointNode(n.keys.Owner(), dataset, n.keys.Node().DID(), n.now(), newNonce())
@@ -91,11 +95,22 @@ func (n *Node) grant(ctx context.Context, q GrantRequest, _ func(Progress)) (Gra
 	if err != nil {
 		return GrantResult{}, problem.New(problem.Usage, "grant.unsayable", "why", err.Error()).Because(err)
 	}
-	f := fact(factGiven, crypto.DatasetScope(d.DID), givenFact{Dataset: d.DID, Leaf: leaf.Bytes(), Audience: to.Owner})
-	if err := n.record(ctx, f); err != nil {
+	if err := n.give(ctx, to, leaf); err != nil {
 		return GrantResult{}, err
 	}
 	return n.offerNow(ctx, leaf.CID(), append(chain[:2:2], leaf))
+}
+
+// give makes a grant durable, unless its contact went meanwhile.
+func (n *Node) give(ctx context.Context, to known, leaf *ucan.Delegation) error {
+	n.changes.Lock()
+	defer n.changes.Unlock()
+	if _, still := n.book.contactOf(to.Owner); !still {
+		return problem.New(problem.NotFound, "contact.none", "name", to.Name)
+	}
+	return n.record(ctx, fact(factGiven, crypto.DatasetScope(leaf.Subject), givenFact{
+		Dataset: leaf.Subject, Leaf: leaf.Bytes(), Audience: to.Owner,
+	}))
 }
 
 // checkPaths refuses paths under which the data set holds nothing, which are

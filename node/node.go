@@ -53,6 +53,14 @@ type CreateOptions struct {
 	Weak       bool   // cheap key derivation, for tests alone
 }
 
+// argon is the cost of the passphrase; zero is the default.
+func (o CreateOptions) argon() crypto.Argon {
+	if o.Weak {
+		return crypto.Argon{MemoryKiB: 1024, Time: 1, Threads: 1}
+	}
+	return crypto.Argon{}
+}
+
 // Created is a new node. The words are shown once and kept nowhere.
 type Created struct {
 	Home  string `json:"home"`
@@ -108,14 +116,16 @@ type Node struct {
 	found    *vault.Report // what opening the vault found
 
 	changes      sync.Mutex // held while something is decided and recorded that must not be twice
+	unreadable   int        // entries of the journal that made no sense when it was read
 	denialsSaved time.Time  // of tend alone
 
 	mu   sync.Mutex
 	link *link // while the node is on the network
 }
 
-// Create makes a new node in an empty or missing folder.
-func Create(ctx context.Context, opt CreateOptions) (Created, error) {
+// Create makes a new node in an empty or missing folder. It is over in a second
+// or two, and not to be interrupted.
+func Create(_ context.Context, opt CreateOptions) (Created, error) {
 	made, err := create(opt)
 	if err != nil {
 		return Created{}, explain(err)
@@ -128,8 +138,8 @@ func create(opt CreateOptions) (Created, error) {
 	if err != nil {
 		return Created{}, err
 	}
-	if opt.Weak {
-		keys.UseArgon(crypto.Argon{MemoryKiB: 1024, Time: 1, Threads: 1})
+	if err := keys.UseArgon(opt.argon()); err != nil {
+		return Created{}, err
 	}
 	words, err := keys.NewWords(rand.Reader)
 	if err != nil {
@@ -152,23 +162,24 @@ func create(opt CreateOptions) (Created, error) {
 }
 
 // Restore makes a node from its recovery kit and words, in an empty or
-// missing folder. Its grants are suspended until the owner confirms them.
-func Restore(ctx context.Context, opt RestoreOptions) (Created, error) {
-	v, err := vault.Restore(bytes.NewReader(opt.Kit), opt.Words, opt.Home, opt.Passphrase, vault.Options{})
+// missing folder. Its grants are suspended until the owner confirms them. It
+// is over in a second or two, and not to be interrupted.
+func Restore(_ context.Context, opt RestoreOptions) (Created, error) {
+	v, err := vault.Restore(bytes.NewReader(opt.Kit), opt.Words, opt.Home, opt.Passphrase, vault.Options{Argon: opt.argon()})
 	if err != nil {
 		return Created{}, aboutKit(err)
 	}
 	keys := v.Keyring()
 	made := Created{Home: opt.Home, Owner: string(keys.Owner().DID()), Node: string(keys.Node().DID())}
 	if opt.Keyfile != nil {
-		if err := keys.SetKeyfile(opt.Keyfile, rand.Reader); err != nil {
-			return Created{}, explain(err)
-		}
-		if err := v.SaveKeyring(); err != nil {
-			return Created{}, explain(err)
+		if err = keys.SetKeyfile(opt.Keyfile, rand.Reader); err == nil {
+			err = v.SaveKeyring()
 		}
 	}
-	if err := v.Close(); err != nil {
+	if closing := v.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
 		return Created{}, explain(err)
 	}
 	return made, nil
@@ -178,7 +189,7 @@ func Restore(ctx context.Context, opt RestoreOptions) (Created, error) {
 func OpenHome(ctx context.Context, opt Options) (*Node, error) {
 	n, err := openHome(opt)
 	if err != nil {
-		return nil, explain(err)
+		return nil, explain(about(err, "home", opt.Home))
 	}
 	return n, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/traboule/traboule/protocol/grant"
 	"github.com/traboule/traboule/protocol/offer"
 	"github.com/traboule/traboule/protocol/ucan"
+	"github.com/traboule/traboule/storage"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -121,8 +122,9 @@ func (t taker) TakeGrant(ctx context.Context, from crypto.DID, g offer.Grant) er
 }
 
 // TakeRevocation keeps a record that ends a delegation known here, whoever
-// brings it. One of which nothing is known, from nobody we know, is
-// remembered for a while only, and not acknowledged.
+// brings it. One of which nothing is known is kept if a contact brings their
+// own; else it is remembered for a while only, and not acknowledged, so that
+// nobody learns from the answer whom we know.
 func (t taker) TakeRevocation(ctx context.Context, from crypto.DID, token []byte) error {
 	n := t.node
 	record, err := ucan.DecodeInvocation(token)
@@ -138,7 +140,7 @@ func (t taker) TakeRevocation(ctx context.Context, from crypto.DID, token []byte
 	if err != nil {
 		return err
 	}
-	if !weighed.Keep {
+	if !weighed.Keep || !weighed.Counts && !n.book.speaksFor(from, revocation.Issuer) {
 		_, err := n.gate.Revoke(record, chain)
 		return errors.Join(errUnknownTarget, err)
 	}
@@ -153,6 +155,9 @@ func (t taker) TakeRevocation(ctx context.Context, from crypto.DID, token []byte
 	ctx = context.WithoutCancel(ctx) // half a revocation is none
 	if err := n.record(ctx, vault.Fact{Kind: factRevocation, Public: token}); err != nil {
 		return err
+	}
+	if !weighed.Counts {
+		return nil
 	}
 	n.passages.end(revocation.Target)
 	if g, ours := n.book.givenBy(revocation.Target); ours && g.revoked && !g.raised {
@@ -198,14 +203,32 @@ func (n *Node) accept(ctx context.Context, offered offer.Grant) (received, error
 	if n.now().Unix() > *leaf.Expires {
 		return received{}, problem.New(problem.Invalid, "grant.expired", "time", moment(time.Unix(*leaf.Expires, 0)))
 	}
-	if before, ok := n.book.receivedBy(leaf.CID()); ok && slices.Equal(before.Addresses, offered.Addresses) {
-		return before, nil
+	if _, err := chain.Grant(); err != nil { // what is not understood now must not be kept
+		return received{}, problem.New(problem.Invalid, "grant.altered").Because(err)
+	}
+	if before, ok := n.book.receivedBy(leaf.CID()); ok {
+		if slices.Equal(before.Addresses, offered.Addresses) || n.now().Sub(before.kept) < rewriteAfter {
+			return n.book.moveReceived(leaf.CID(), offered.Addresses), nil
+		}
 	}
 	own, err := grant.PassOn(n.keys.Owner(), chain, n.keys.Node().DID(), time.Unix(*leaf.Expires, 0), nil, newNonce())
 	if err != nil {
 		return received{}, problem.New(problem.Invalid, "grant.altered").Because(err)
 	}
-	return n.keepReceived(ctx, append(chain, own), offered.Name, offered.Addresses)
+	return n.keepReceived(ctx, append(chain, own), ourName(offered.Name, chain.Dataset()), offered.Addresses)
+}
+
+// rewriteAfter is how old what others may bring again must be before it is
+// written anew: nobody makes this node write at will.
+const rewriteAfter = time.Hour
+
+// ourName is what we call a data set that its giver calls so, where that is a
+// name that a data set may have here.
+func ourName(offered string, dataset crypto.DID) string {
+	if name, err := storage.ParseName(offered); err == nil {
+		return name
+	}
+	return string(dataset[len(dataset)-8:])
 }
 
 func (n *Node) keepReceived(ctx context.Context, chain grant.Chain, name string, addresses []string) (received, error) {

@@ -23,8 +23,13 @@ import (
 // remember fills the book and the gate from the journal.
 func (n *Node) remember() error {
 	return n.vault.Facts(func(rec vault.Recorded) error {
-		if err := n.apply(rec); err != nil {
-			return fmt.Errorf("entry %d, kind %d: %w", rec.Seq, rec.Kind, err)
+		err := n.apply(rec)
+		if err != nil && rec.Kind != factRevocation {
+			n.unreadable++ // one entry that makes no sense must not keep all others from being used
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("entry %d, a revocation: %w", rec.Seq, err)
 		}
 		return nil
 	})
@@ -157,7 +162,7 @@ func (b *book) applyContact(rec vault.Recorded) error {
 	if err != nil {
 		return fmt.Errorf("card: %w", err)
 	}
-	b.contacts[f.Owner] = &known{contactFact: f, card: card}
+	b.contacts[f.Owner] = &known{contactFact: f, card: card, kept: time.Unix(rec.Time, 0)}
 	return nil
 }
 
@@ -249,7 +254,7 @@ func (n *Node) applyReceived(rec vault.Recorded) error {
 	}
 	c := chain[grant.LinkGrant].CID()
 	since := time.Unix(rec.Time, 0)
-	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since, over: n.gate.Revoked(chain)}
+	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since, kept: since, over: n.gate.Revoked(chain)}
 	if before, ok := b.received[c]; ok {
 		next.since, next.last, next.at, next.count, next.over = before.since, before.last, before.at, before.count, before.over || next.over
 	}

@@ -21,7 +21,7 @@ type Tracker struct {
 	depth   int // what the level's pages must say; -1 for the root
 	counts  Counts
 	pages   []crypto.BlockName
-	blocks  []crypto.BlockName
+	blocks  []Ref
 }
 
 type wanted struct {
@@ -145,7 +145,7 @@ func (t *Tracker) finish() error {
 			for _, r := range e.Blocks {
 				if _, have := seen[r.Name]; !have {
 					seen[r.Name] = struct{}{}
-					t.blocks = append(t.blocks, r.Name)
+					t.blocks = append(t.blocks, r)
 				}
 			}
 		}
@@ -159,7 +159,16 @@ func (t *Tracker) Done() bool { return t.level == nil }
 
 // Blocks lists the data blocks, each once, in the order of their first use;
 // nothing before the tracker is done.
-func (t *Tracker) Blocks() []crypto.BlockName { return t.blocks }
+func (t *Tracker) Blocks() []crypto.BlockName {
+	names := make([]crypto.BlockName, len(t.blocks))
+	for i, r := range t.blocks {
+		names[i] = r.Name
+	}
+	return names
+}
+
+// Refs is Blocks with the keys that the manifest gives.
+func (t *Tracker) Refs() []Ref { return t.blocks }
 
 // Pages lists the manifest's pages, parents first; complete when the tracker
 // is done.

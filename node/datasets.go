@@ -259,7 +259,7 @@ func (n *Node) ours(name string) (vault.Dataset, error) {
 		return d, err
 	}
 	if d.From != "" {
-		return d, problem.New(problem.Usage, "not-ours", "name", d.Name, "from", n.book.nameOf(d.From)).Because(errNotOurs)
+		return d, problem.New(problem.Usage, "dataset.not-ours", "name", d.Name, "from", n.book.nameOf(d.From)).Because(errNotOurs)
 	}
 	return d, nil
 }

@@ -131,6 +131,10 @@ func about(err error, args ...string) error {
 	if errors.As(err, &refusal) {
 		return refusedProblem(refusal, argument(args, "contact"), argument(args, "grant"), time.Now()).Because(err)
 	}
+	var file *vault.DamagedError
+	if errors.As(err, &file) && file.Path != "" {
+		return problem.New(problem.Damaged, "file.damaged", append(args, "file", file.Path)...).Because(err)
+	}
 	var block *blocks.DamagedError
 	if errors.As(err, &block) {
 		return problem.New(problem.Damaged, "vault.damaged", args...).Because(err)

@@ -170,6 +170,7 @@ func TestAbout(t *testing.T) {
 	}{
 		{"a keyring that may not be read is not damaged", fmt.Errorf("open: %w (%w)", vault.ErrKeyring, path), problem.Unexpected, "file.permission", map[string]string{"path": "/x/keyring.a"}},
 		{"a damaged block", fmt.Errorf("list: %w", &blocks.DamagedError{}), problem.Damaged, "vault.damaged", nil},
+		{"a damaged file", fmt.Errorf("export: %w", &vault.DamagedError{Path: "a/b", Err: &blocks.DamagedError{}}), problem.Damaged, "file.damaged", map[string]string{"file": "a/b"}},
 		{"a refusal outside of a fetch", fmt.Errorf("ask: %w", &protocol.Refusal{Code: protocol.Busy}), problem.Refused, "refused.busy", nil},
 		{"a wrong key file", fmt.Errorf("unlock: %w", crypto.ErrNoSlot), problem.WrongSecret, "secret.wrong", nil},
 	} {

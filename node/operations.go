@@ -170,7 +170,7 @@ type AddResult struct {
 	Added     int    `json:"added"`
 	Changed   int    `json:"changed"`
 	Removed   int    `json:"removed"`
-	NewBytes  uint64 `json:"new_bytes"` // plaintext that was not here before; of a dry run at most so much
+	NewBytes  uint64 `json:"new_bytes"` // ciphertext that was not here before; of a dry run at most so much
 	Skipped   []Skip `json:"skipped,omitempty"`
 }
 
@@ -411,6 +411,10 @@ type CheckResult struct {
 	Bytes   int64    `json:"bytes"`
 	Entries uint64   `json:"entries"` // of the journal
 	Damages []Notice `json:"damages"`
+
+	// Harmless are traces of damage by which nothing is lost, and about which
+	// nothing is to be done.
+	Harmless []Notice `json:"harmless"`
 }
 
 // RepairResult says what was mended and what is lost.

@@ -48,7 +48,7 @@ func TestReceivedAgain(t *testing.T) {
 	alice.add("notes", tree{"a": "a"})
 	r := alice.give("notes", bob)
 	do(bob, Fetch, FetchRequest{Grant: r.Grant.ID})
-	fails(bob, Grant, GrantRequest{Name: "notes", To: "alice"}, "not-ours")
+	fails(bob, Grant, GrantRequest{Name: "notes", To: "alice"}, "dataset.not-ours")
 	if done := do(bob, Remove, NameRequest{Name: "notes"}); !done.Received || done.Revoked != 0 {
 		t.Errorf("removed: %+v", done)
 	}
@@ -76,7 +76,7 @@ func TestRestoredNodeWaits(t *testing.T) {
 	r := alice.give("notes", bob)
 	kit := filepath.Join(t.TempDir(), "kit")
 	do(alice, Kit, KitRequest{To: kit})
-	fails(alice, Kit, KitRequest{To: kit}, "file-exists")
+	fails(alice, Kit, KitRequest{To: kit}, "file.exists")
 	saved, err := os.ReadFile(kit)
 	if err != nil {
 		t.Fatal(err)
@@ -89,10 +89,23 @@ func TestRestoredNodeWaits(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(alice.home, "packs"), os.DirFS(filepath.Join(old, "packs"))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(t.Context(), RestoreOptions{
-		CreateOptions: CreateOptions{Home: alice.home, Passphrase: []byte(passphrase)}, Kit: saved, Words: alice.words,
-	}); err != nil {
-		t.Fatal(err)
+	for _, keyfile := range [][]byte{nil, []byte("short")} {
+		home := alice.home
+		if keyfile != nil {
+			home = filepath.Join(t.TempDir(), "refused")
+		}
+		_, err := Restore(t.Context(), RestoreOptions{
+			CreateOptions: CreateOptions{Home: home, Passphrase: []byte(passphrase), Keyfile: keyfile, Weak: true},
+			Kit:           saved, Words: alice.words,
+		})
+		if (err == nil) != (keyfile == nil) {
+			t.Fatal(err)
+		}
+		n, err := OpenHome(t.Context(), Options{Home: home, Secret: alice.secret()})
+		if err != nil {
+			t.Fatalf("the vault is still held by the Restore: %v", err)
+		}
+		n.Close()
 	}
 	alice.open()
 	alice.start()

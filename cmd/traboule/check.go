@@ -28,6 +28,7 @@ func (a *app) checkCommand() *cobra.Command {
 func (a *app) showCheck(r node.CheckResult) {
 	a.say("check.done", "blocks", strconv.FormatInt(r.Blocks, 10), "bytes", strconv.FormatInt(r.Bytes, 10), "entries", u(r.Entries))
 	a.notices(r.Damages)
+	a.notices(r.Harmless)
 	if len(r.Damages) == 0 {
 		a.say("check.sound")
 	}

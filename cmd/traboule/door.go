@@ -54,7 +54,7 @@ func (a *app) openHere(ctx context.Context, home string, listen []string) (*node
 // asked for the passphrase of a vault that is not there.
 func (a *app) unlockAt(home string) (node.Secret, error) {
 	if entries, err := os.ReadDir(home); errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
-		return node.Secret{}, problem.New(problem.NoVault, "no-vault", "home", home)
+		return node.Secret{}, problem.New(problem.NoVault, "vault.none", "home", home)
 	}
 	return a.unlock(home)
 }

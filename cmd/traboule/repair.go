@@ -3,6 +3,8 @@
 package main
 
 import (
+	"strconv"
+
 	"github.com/spf13/cobra"
 
 	"github.com/traboule/traboule/node"
@@ -44,7 +46,11 @@ func (a *app) repair(cmd *cobra.Command, clock bool) error {
 	if err != nil {
 		return err
 	}
-	return a.show(r, func() { a.showRepair(r) })
+	if err := a.show(r, func() { a.showRepair(r) }); err != nil || len(r.Lost) == 0 {
+		return err
+	}
+	a.told = true
+	return problem.New(problem.Damaged, "repair.not-all", "n", strconv.Itoa(len(r.Lost)))
 }
 
 func (a *app) showRepair(r node.RepairResult) {

@@ -88,6 +88,9 @@ func restore(kit io.Reader, words, dir string, passphrase []byte, opt Options) (
 	if err := canonical.Unmarshal(plain, &state); err != nil {
 		return nil, fmt.Errorf("read the kit's state: %w", err)
 	}
+	if err := ring.UseArgon(opt.Argon); err != nil {
+		return nil, err
+	}
 	if err := ring.SetPassphrase(passphrase, opt.Rand); err != nil {
 		return nil, err
 	}

@@ -445,6 +445,11 @@ func TestKit(t *testing.T) {
 	if _, err := Restore(bytes.NewReader(kit.Bytes()), strings.Replace(words, " ", " zoo ", 1), dir, []byte("new"), testOptions()); err == nil {
 		t.Error("restored with wrong words")
 	}
+	costly := testOptions()
+	costly.Argon = crypto.Argon{MemoryKiB: 1}
+	if _, err := Restore(bytes.NewReader(kit.Bytes()), words, dir, []byte("new"), costly); !errors.Is(err, crypto.ErrBadArgon) {
+		t.Errorf("the cost of the passphrase was not heeded: %v", err)
+	}
 	w, err := Restore(bytes.NewReader(kit.Bytes()), words, dir, []byte("new phrase"), testOptions())
 	if err != nil {
 		t.Fatal(err)

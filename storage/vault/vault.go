@@ -39,6 +39,7 @@ type Options struct {
 	Keep    int              // versions kept of a data set; default 10
 	Workers int              // goroutines that seal while adding; default one per core
 	Reserve int64            // bytes kept free on the disk; default 32 MiB, negative for none
+	Argon   crypto.Argon     // cost of a passphrase that Restore sets; default that of crypto
 
 	// Birth is called once for each new data set, with the key pair that is
 	// its DID. The key signs what it must and is then forgotten; the facts

@@ -113,6 +113,7 @@ type Node struct {
 
 	passages passages
 	denials  denialCounts
+	pace     pace
 	found    *vault.Report // what opening the vault found
 
 	changes      sync.Mutex // held while something is decided and recorded that must not be twice

@@ -18,6 +18,7 @@ import (
 	"github.com/traboule/traboule/protocol/contact"
 	"github.com/traboule/traboule/protocol/offer"
 	"github.com/traboule/traboule/protocol/transfer"
+	"github.com/traboule/traboule/storage/journal"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -110,7 +111,11 @@ func (l *link) tend(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		l.handOver(ctx)
-		if err := l.node.housekeeping(ctx); err != nil && ctx.Err() == nil {
+		err := l.node.housekeeping(ctx)
+		if errors.Is(err, journal.ErrBroken) {
+			return err // nothing can be promised any more until the node is started anew
+		}
+		if err != nil && ctx.Err() == nil {
 			l.node.opt.Log.Error("housekeeping", "error", err)
 		}
 		select {

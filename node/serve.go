@@ -17,6 +17,7 @@ import (
 	"github.com/traboule/traboule/node/access"
 	"github.com/traboule/traboule/protocol"
 	"github.com/traboule/traboule/protocol/envelope"
+	"github.com/traboule/traboule/protocol/grant"
 	"github.com/traboule/traboule/protocol/transfer"
 	"github.com/traboule/traboule/storage"
 	"github.com/traboule/traboule/storage/blocks"
@@ -66,6 +67,13 @@ func (s *serving) Open(ctx context.Context, peer crypto.DID, req transfer.Reques
 	if denial != nil {
 		n.denied(peer, denial)
 		return nil, denial.Refusal()
+	}
+	if d.Command != grant.CommandRead {
+		return nil, &protocol.Refusal{Code: protocol.Malformed}
+	}
+	if refusal := n.pace.allow(d.Leaf, d.Args.Paths, n.now()); refusal != nil {
+		n.gate.Release(d)
+		return nil, refusal
 	}
 	s.passage = n.passages.enter(cidsOf(d), s.cancel)
 	if n.gate.Revoked(d.Chain) { // between the check and the entry

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/traboule/traboule/protocol"
+)
+
+// What one grant may cost its giver, who writes an entry for each delivery and
+// keeps the pages of each view that was asked for.
+const (
+	openingsPerMinute = 600
+	viewsPerGrant     = 32
+)
+
+// pace bounds, in memory, how often and in how many shapes a grant is used.
+type pace struct {
+	mu     sync.Mutex
+	grants map[cid.Cid]*usage
+}
+
+type usage struct {
+	minute   int64 // Unix minutes
+	openings int   // in that minute
+	views    map[string]struct{}
+}
+
+// allow counts one opening of a view under a grant, or says when to come back.
+func (p *pace) allow(leaf cid.Cid, paths []string, now time.Time) *protocol.Refusal {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u := p.of(leaf)
+	if minute := now.Unix() / 60; u.minute != minute {
+		u.minute, u.openings = minute, 0
+	}
+	if u.openings++; u.openings > openingsPerMinute {
+		return &protocol.Refusal{Code: protocol.Busy, Time: (u.minute + 1) * 60}
+	}
+	view := strings.Join(paths, "\x00")
+	if _, seen := u.views[view]; !seen && len(u.views) >= viewsPerGrant {
+		return &protocol.Refusal{Code: protocol.Limit}
+	}
+	u.views[view] = struct{}{}
+	return nil
+}
+
+func (p *pace) of(leaf cid.Cid) *usage {
+	if p.grants == nil {
+		p.grants = map[cid.Cid]*usage{}
+	}
+	if p.grants[leaf] == nil {
+		p.grants[leaf] = &usage{views: map[string]struct{}{}}
+	}
+	return p.grants[leaf]
+}

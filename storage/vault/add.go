@@ -236,7 +236,7 @@ func (v *Vault) publish(ctx context.Context, d *dataset, a *adding, r *AddResult
 	v.note(a)
 	r.Dataset, r.Head, r.Dropped = v.describe(now), head, len(d.versions)+1-len(now.versions)
 	if len(dropped) > 0 {
-		return true, v.bury(dropped, now.heads())
+		return true, v.bury(now, dropped, now.heads())
 	}
 	return true, nil
 }

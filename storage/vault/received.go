@@ -66,7 +66,7 @@ func (v *Vault) receive(ctx context.Context, r ReceivedHead) error {
 	if err != nil {
 		return err
 	}
-	return v.bury([]SignedHead{*before}, now.heads())
+	return v.bury(now, []SignedHead{*before}, now.heads())
 }
 
 func (r *ReceivedHead) check() (h storage.Head, err error) {

@@ -48,7 +48,7 @@ func (v *Vault) finishRemovals() {
 func (v *Vault) finish(scope crypto.Scope) error {
 	var failed error
 	if d := v.ofScope(scope); d != nil {
-		failed = v.bury(d.heads(), nil)
+		failed = v.bury(d, d.heads(), nil)
 		v.index.Drop(scanTable(d.did))
 	}
 	if err := v.ring.Erase(scope); err != nil {
@@ -90,9 +90,10 @@ type names map[crypto.BlockName]struct{}
 
 func (n names) has(name crypto.BlockName) bool { _, ok := n[name]; return ok }
 
-// bury marks dead what only the dead heads reach. When what lives cannot be
-// told, because a page is missing, nothing dies.
-func (v *Vault) bury(dead, live []SignedHead) error {
+// bury marks dead what only the dead heads of a data set reach: not what its
+// live ones do, nor another data set. When what lives cannot be told, because
+// a page is missing, nothing dies.
+func (v *Vault) bury(d *dataset, dead, live []SignedHead) error {
 	keep := names{}
 	for _, h := range live {
 		if err := v.reach(context.Background(), h.Head, nil, keep); err != nil {
@@ -106,12 +107,58 @@ func (v *Vault) bury(dead, live []SignedHead) error {
 			continue
 		}
 	}
+	if err := v.spare(gone, d.did); err != nil {
+		return nil
+	}
 	for name := range gone {
 		if err := v.store.Delete(name); err != nil {
 			return fmt.Errorf("mark blocks dead: %w", err)
 		}
 	}
 	return v.store.Sync()
+}
+
+// spare takes out of gone what any other data set reaches. The honest ones
+// have no block in common, but a giver may name blocks of ours in a gift.
+func (v *Vault) spare(gone names, but crypto.DID) error {
+	for _, d := range v.others(but) {
+		walked := names{} // of each data set its own: a page that another calls data is still a page
+		enter := func(name crypto.BlockName) bool {
+			delete(gone, name)
+			again := walked.has(name)
+			walked[name] = struct{}{}
+			return !again
+		}
+		for _, h := range d.heads() {
+			delete(gone, h.Description.Name)
+			if len(gone) == 0 || !v.store.Has(h.Root.Name) { // nothing of it is here, as after a kit
+				continue
+			}
+			err := storage.WalkPages(context.Background(), h.Head, v.store.Get, enter, func(e storage.Entry) error {
+				for _, r := range e.Blocks {
+					delete(gone, r.Name)
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (v *Vault) others(but crypto.DID) []*dataset {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	var list []*dataset
+	for did, d := range v.state.sets {
+		if did != but {
+			dup := *d
+			list = append(list, &dup)
+		}
+	}
+	return list
 }
 
 // reach adds to found the pages and blocks below a head that are not in skip.

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage"
+)
+
+// poison is a giver's data set whose manifest names blocks that are not the
+// giver's, put into the receiver's store.
+func poison(t *testing.T, giver, receiver *Vault, did crypto.DID, number uint32, alien ...crypto.BlockName) ReceivedHead {
+	t.Helper()
+	d, err := giver.find(did)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := giver.manifest(bg, d, "", receiver.put(bg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range alien {
+		err := m.builder.Add(storage.Entry{Path: []byte{byte('a' + i)}, Kind: storage.File, Mode: 0o644, Size: 9000,
+			Blocks: []storage.Ref{{Name: name}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, err := m.head(storage.SequenceOf(1, number), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := storage.SignHead(giver.ring.Node(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ReceivedHead{Dataset: did, Name: d.name, From: giver.ring.Owner().DID(), Signer: giver.ring.Node().DID(), Head: raw}
+}
+
+// A giver who knows the names of our blocks, because we granted them the data
+// set, puts them into gifts. Whatever becomes of the gifts, ours stays, be a
+// page of ours called data in another gift or not.
+func TestGiftThatNamesOurBlocks(t *testing.T) {
+	for _, how := range []string{"remove", "next version"} {
+		t.Run(how, func(t *testing.T) {
+			victim, giver := newVault(t, testOptions()), newVault(t, testOptions())
+			src := t.TempDir()
+			write(t, src, "precious", strings.Repeat("precious ", 1000))
+			mine := mustAdd(t, victim, "mine", src)
+			alien := []crypto.BlockName{blocksOf(t, victim, mine.Head)["precious"][0].Name, mine.Head.Root.Name, mine.Head.Description.Name}
+			gift := mustAdd(t, giver, "gift", src).Dataset.DID
+			second := mustAdd(t, giver, "second", src).Dataset.DID
+			for _, did := range []crypto.DID{gift, second} {
+				if err := victim.Receive(bg, poison(t, giver, victim, did, 5, alien...)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := victim.store.Stats().Blocks
+			if how == "remove" {
+				if err := victim.Remove(bg, gift); err != nil {
+					t.Fatal(err)
+				}
+			} else if err := victim.Receive(bg, poison(t, giver, victim, gift, 6)); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range alien {
+				if !victim.store.Has(name) {
+					t.Errorf("%v of ours is dead", name)
+				}
+			}
+			export(t, victim, mine.Dataset.DID, ExportOptions{})
+			if how == "remove" && victim.store.Stats().Blocks != before-2 { // its page and description
+				t.Errorf("%d blocks of %d", victim.store.Stats().Blocks, before)
+			}
+		})
+	}
+}
+
+// When a page of another data set is missing, nobody can tell what it needs,
+// and nothing dies. One of which nothing is here needs nothing.
+func TestRemoveBesideMissingPages(t *testing.T) {
+	v := newVault(t, testOptions())
+	src := t.TempDir()
+	for i := range 600 {
+		write(t, src, strings.Repeat("long name ", 12)+string(rune('A'+i%26))+string(rune('a'+i/26)), "")
+	}
+	other := mustAdd(t, v, "other", src)
+	small := t.TempDir()
+	write(t, small, "x", "x")
+	pages := names{}
+	if err := v.reach(bg, other.Head, nil, pages); err != nil {
+		t.Fatal(err)
+	}
+	delete(pages, other.Head.Root.Name)
+	delete(pages, other.Head.Description.Name)
+	if len(pages) == 0 {
+		t.Fatal("a single page")
+	}
+	one := mustAdd(t, v, "one", small)
+	for name := range pages {
+		if err := v.store.Delete(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.Remove(bg, one.Dataset.DID); err != nil || !v.store.Has(one.Head.Root.Name) {
+		t.Errorf("beside a missing page: %v, and the blocks died", err)
+	}
+	if err := v.store.Delete(other.Head.Root.Name); err != nil {
+		t.Fatal(err)
+	}
+	two := mustAdd(t, v, "two", small)
+	if err := v.Remove(bg, two.Dataset.DID); err != nil || v.store.Has(two.Head.Root.Name) {
+		t.Errorf("beside a data set that is not here: %v, and the blocks live", err)
+	}
+}

@@ -124,7 +124,7 @@ func TestDamageOutlivesTheProcess(t *testing.T) {
 			}
 			for range 2 {
 				s, _ = open(t, d, small)
-				if s.Has(name) {
+				if s.Has(name) || !s.Damaged() {
 					t.Fatalf("%s: the next process trusts the damaged block", how)
 				}
 				s.Close()
@@ -136,6 +136,9 @@ func TestDamageOutlivesTheProcess(t *testing.T) {
 			s, _ = open(t, healed, small)
 			if _, err := s.Get(name, nil); err != nil {
 				t.Errorf("%s: put again, and then %v", how, err)
+			}
+			if s.Damaged() {
+				t.Errorf("%s: put again, and still damaged", how)
 			}
 			s.Close()
 			if _, err := healed.Stat("/v/packs/doubts"); err == nil {

@@ -98,6 +98,14 @@ func (s *Store) Has(name crypto.BlockName) bool {
 	return ok
 }
 
+// Damaged tells whether any block is known to be damaged, by this process or
+// one before, and has not been put again.
+func (s *Store) Damaged() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.bad) > 0
+}
+
 // Size is the length of a block's ciphertext, and whether it is there.
 func (s *Store) Size(name crypto.BlockName) (int, bool) {
 	s.mu.Lock()

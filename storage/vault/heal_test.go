@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,4 +141,44 @@ func spoiltCopy(b []byte) []byte {
 	b = bytes.Clone(b)
 	b[len(b)/2] ^= 1
 	return b
+}
+
+// A view whose pages are damaged is cut again when it is asked for, as the
+// same head; the owner lost nothing.
+func TestDamagedViewIsCutAgain(t *testing.T) {
+	v := newVault(t, testOptions())
+	src := t.TempDir()
+	write(t, src, "a", "a")
+	write(t, src, "folder/b", "content")
+	did := mustAdd(t, v, "x", src).Dataset.DID
+	paths := View{Paths: []string{"folder/"}}
+	for _, part := range []string{"page", "description"} {
+		h, err := v.ViewHead(bg, did, paths)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := h.Root.Name
+		if part == "description" {
+			name = h.Description.Name
+		}
+		ciphertext, err := v.store.Get(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Close()
+		spoil(t, v, ciphertext)
+		v, _ = mustOpen(t, v.dir, testOptions())
+		bad, err := v.Check(bg, nil)
+		if err != nil || len(bad) == 0 || slices.ContainsFunc(bad, func(d Damage) bool { return !d.Harmless }) {
+			t.Errorf("%s: %+v, %v", part, bad, err)
+		}
+		v, _ = reopen(t, v)
+		again, err := v.ViewHead(bg, did, paths)
+		if err != nil || !bytes.Equal(again.Bytes, h.Bytes) {
+			t.Errorf("%s: %+v, %v", part, again, err)
+		}
+		if _, err := v.ViewBlocks(bg, again); err != nil || !v.store.Has(name) {
+			t.Errorf("%s: cut again, and then %v", part, err)
+		}
+	}
 }

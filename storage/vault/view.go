@@ -62,7 +62,7 @@ func (v *Vault) viewHead(ctx context.Context, did crypto.DID, view View) (h Sign
 	}
 	for _, have := range d.views {
 		if have.View == name && have.Sequence == latest.Sequence && have.Generation == d.generation {
-			return have, false, nil
+			return have, false, v.mendView(ctx, d, latest.Head, have.Head, match)
 		}
 	}
 	head, err := v.cut(ctx, d, latest.Head, name, match)
@@ -70,6 +70,22 @@ func (v *Vault) viewHead(ctx context.Context, did crypto.DID, view View) (h Sign
 		return h, false, err
 	}
 	return v.signView(ctx, d, head)
+}
+
+// mendView cuts a view again, over the same version and so into the same
+// pages, when one of them was damaged.
+func (v *Vault) mendView(ctx context.Context, d *dataset, from, view storage.Head, match func(storage.Entry) bool) error {
+	if !v.store.Damaged() {
+		return nil
+	}
+	err := storage.Walk(ctx, view, v.store.Get, func(storage.Entry) error { return nil })
+	if err == nil && v.store.Has(view.Description.Name) {
+		return nil
+	}
+	if _, err := v.cut(ctx, d, from, view.View, match); err != nil {
+		return err
+	}
+	return v.store.Sync()
 }
 
 func (w View) matcher() (func(storage.Entry) bool, string, error) {

@@ -37,6 +37,7 @@ type Options struct {
 	Mark     time.Time                 // the durable clock mark; zero: none yet
 	Verified int                       // delegations remembered as verified; 0: 1,024
 	Seen     int                       // admitted invocations remembered; 0: 65,536
+	Share    int                       // of these, under the grants to one grantee; 0: a sixteenth
 }
 
 // Gate decides. Many goroutines may use it.
@@ -68,9 +69,12 @@ func New(opt Options) *Gate {
 	if opt.Seen == 0 {
 		opt.Seen = 65536
 	}
+	if opt.Share == 0 {
+		opt.Share = (opt.Seen + 15) / 16
+	}
 	return &Gate{
 		opt: opt, verified: newVerified(opt.Verified), clock: mark{at: unixOrZero(opt.Mark)},
-		seen: seen{until: make(map[[32]byte]int64), limit: opt.Seen},
+		seen: seen{until: make(map[[32]byte]memory), held: make(map[crypto.DID]int), limit: opt.Seen, share: opt.Share},
 		uses: make(uses),
 	}
 }
@@ -87,7 +91,7 @@ type Decision struct {
 	Audience crypto.DID     // the node that asked
 	Ends     time.Time      // when the stream must end and ask again
 	UsesLeft int64          // new heads that may still be delivered; -1: any number
-	Seen     Seen           // for the journal, and back to LoadRecent after a start
+	Seen     Seen           // for the journal, and back to LoadRecent after a start; not of /grant/chain
 
 	taken []Use // by Use, given back by Release
 }
@@ -95,7 +99,8 @@ type Decision struct {
 // Check decides whether the invocation, brought with its proofs over a
 // connection that proved to be peer's, may be answered. It returns one of the
 // two. An invocation is admitted once, also when it comes twice at the same
-// time; a denied one leaves no trace.
+// time; a denied one leaves no trace. One of /grant/chain changes nothing here
+// and is not remembered: its peer may repeat it while its times are good.
 //
 // A revocation may come between Check and the first byte: whoever serves the
 // decision makes the stream known to those who cancel, and then asks
@@ -108,14 +113,29 @@ func (g *Gate) Check(peer crypto.DID, invocation []byte, proofs [][]byte) (*Deci
 	if c.untimely != nil { // judge refuses, and says why to whom it may
 		return nil, c.denial(c.judge(proofs))
 	}
-	if err := g.reserve(c.memory(), c.now.at); err != nil {
-		return nil, c.denial(err)
-	}
-	if err := c.judge(proofs); err != nil {
-		g.forget(c.memory())
+	if err := c.once(proofs); err != nil {
 		return nil, c.denial(err)
 	}
 	return c.decision(), nil
+}
+
+// once judges an invocation that has not been admitted before, and remembers
+// it if it is good.
+func (c *check) once(proofs [][]byte) *fault {
+	if c.inv.Command == grant.CommandChain {
+		return c.judge(proofs)
+	}
+	if err := c.gate.reserve(c.memory(), c.now.at); err != nil {
+		return err
+	}
+	err := c.judge(proofs)
+	if err == nil {
+		err = c.gate.hold(c.memory(), c.chain[grant.LinkGrant].Audience)
+	}
+	if err != nil {
+		c.gate.forget(c.memory())
+	}
+	return err
 }
 
 // Release takes back what a decision took, because its delivery could not be

@@ -299,7 +299,7 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	w := newWorld(t)
 	w.gate = access.New(access.Options{
-		Self: w.node.DID(), Clock: func() time.Time { return w.now }, Seen: 2, Verified: 2,
+		Self: w.node.DID(), Clock: func() time.Time { return w.now }, Seen: 2, Share: 3, Verified: 2,
 		Datasets: func(did crypto.DID) access.Standing { return w.standing[did] },
 	})
 	for range 10 {
@@ -309,11 +309,54 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	w.admit(w.ask(w.chain))
 	w.admit(w.ask(w.chain))
-	if d, denial := w.ask(w.chain).check(); d != nil || denial.Layer != byGate {
+	if d, denial := w.ask(w.chain).check(); d != nil || denial.Layer != byGate || denial.Code != protocol.Busy {
 		t.Errorf("more is remembered than should be: %v", denial)
 	}
 	w.now = start.Add(6 * time.Minute)
 	w.admit(w.ask(w.chain))
+}
+
+// One grantee, with all whom they pass their grant on to, fills a share of the
+// memory, hears that it is full, and is in nobody else's way.
+func TestGranteeLocksNobodyOut(t *testing.T) {
+	w := newWorld(t)
+	w.gate = access.New(access.Options{
+		Self: w.node.DID(), Clock: func() time.Time { return w.now }, Seen: 48,
+		Datasets: func(did crypto.DID) access.Standing { return w.standing[did] },
+	})
+	byWorker := w.grow(w.terms, 6)
+	released := w.admit(w.ask(w.chain))
+	w.admit(w.ask(w.chain))
+	w.admit(w.ask(byWorker))
+	for range 2 {
+		for _, chain := range []grant.Chain{w.chain, byWorker, w.grow(w.terms, 4)} {
+			if d, denial := w.ask(chain).check(); d != nil || denial.Code != protocol.Busy {
+				t.Fatalf("beyond the grantee's share: %v", denial)
+			}
+		}
+	}
+	for range 100 { // nothing of these is remembered
+		w.admit(w.askChain(w.chain))
+	}
+	w.gate.Release(released)
+	w.admit(w.ask(w.chain))
+	other := *w
+	other.terms.Audience, other.granteeOwner, other.granteeNode = w.mallory.DID(), w.mallory, w.workerNode
+	other.admit(other.ask(other.grow(other.terms, 4)))
+	w.now = start.Add(6 * time.Minute)
+	w.admit(w.ask(w.chain))
+}
+
+// What changes nothing may be asked in the same words again.
+func TestUpperLinksTwice(t *testing.T) {
+	w := newWorld(t)
+	a := w.askChain(w.chain)
+	w.admit(a)
+	w.admit(a)
+	w.now = start.Add(time.Hour)
+	if d, _ := a.check(); d != nil {
+		t.Error("admitted after its time")
+	}
 }
 
 func TestKnownIssuersEarlyRecordsAreKept(t *testing.T) {

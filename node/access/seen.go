@@ -5,6 +5,8 @@ package access
 import (
 	"time"
 
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/protocol"
 	"github.com/traboule/traboule/protocol/grant"
 )
 
@@ -20,10 +22,18 @@ type Seen struct {
 
 // seen remembers admitted invocations until nobody could admit them again.
 type seen struct {
-	until map[[32]byte]int64
+	until map[[32]byte]memory
 	limit int
-	swept int64 // when the expired were last taken out
-	floor int64 // the latest expiry that was taken out: what ends by then is not known any more
+	share int                // of the limit, that one grantee may fill with all whom they passed a grant on to
+	held  map[crypto.DID]int // by grantee, how much of until is theirs
+	swept int64              // when the expired were last taken out
+	floor int64              // the latest expiry that was taken out: what ends by then is not known any more
+}
+
+// memory is what is kept of one invocation.
+type memory struct {
+	expires int64
+	grantee crypto.DID // whose share it takes; "" while it is being judged, or after a start
 }
 
 // LoadRecent tells the gate, after a start, what was admitted before.
@@ -31,7 +41,8 @@ func (g *Gate) LoadRecent(entries ...Seen) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, e := range entries {
-		g.seen.until[e.Digest] = e.Expires
+		g.seen.drop(e.Digest)
+		g.seen.until[e.Digest] = memory{expires: e.Expires}
 	}
 }
 
@@ -46,17 +57,41 @@ func (g *Gate) reserve(s Seen, now int64) *fault {
 	if s.Expires <= g.seen.floor {
 		return deny(LayerGate, "the invocation is too old to know whether it was seen before")
 	}
-	if len(g.seen.until) >= g.seen.limit {
-		return deny(LayerGate, "more than %d invocations at once", g.seen.limit)
+	g.seen.until[s.Digest] = memory{expires: s.Expires}
+	return nil
+}
+
+// hold lets a reserved invocation that is good take of its grantee's share. It
+// is asked last, so that nobody spends the share of another.
+func (g *Gate) hold(s Seen, grantee crypto.DID) *fault {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.seen.held[grantee] >= g.seen.share {
+		return tell(LayerGate, protocol.Busy, 0, "more than %d invocations at once under grants to %s", g.seen.share, grantee.Short())
 	}
-	g.seen.until[s.Digest] = s.Expires
+	if len(g.seen.until) > g.seen.limit { // it is one of them
+		return tell(LayerGate, protocol.Busy, 0, "more than %d invocations at once", g.seen.limit)
+	}
+	g.seen.until[s.Digest] = memory{s.Expires, grantee}
+	g.seen.held[grantee]++
 	return nil
 }
 
 func (g *Gate) forget(s Seen) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.seen.until, s.Digest)
+	g.seen.drop(s.Digest)
+}
+
+func (s *seen) drop(digest [32]byte) {
+	grantee := s.until[digest].grantee
+	delete(s.until, digest)
+	if grantee == "" {
+		return
+	}
+	if s.held[grantee]--; s.held[grantee] == 0 {
+		delete(s.held, grantee)
+	}
 }
 
 // sweep takes out, once a minute, what expired more than a minute ago.
@@ -65,10 +100,10 @@ func (s *seen) sweep(now int64) {
 		return
 	}
 	s.swept = now
-	for digest, expires := range s.until {
-		if expires < now-60 {
-			delete(s.until, digest)
-			s.floor = max(s.floor, expires)
+	for digest, m := range s.until {
+		if m.expires < now-60 {
+			s.drop(digest)
+			s.floor = max(s.floor, m.expires)
 		}
 	}
 }

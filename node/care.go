@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/node/problem"
@@ -186,6 +187,10 @@ func (n *Node) scopesDigest() [32]byte {
 	return [32]byte(hash.Sum(nil))
 }
 
+func lowered(to time.Time) vault.Fact {
+	return vault.Fact{Kind: factClockLowered, Public: publicMark(to)}
+}
+
 // LowerClock takes the clock as it stands for right, although the journal has
 // seen a later time: an act of the owner, who shows it by the secret.
 func LowerClock(ctx context.Context, home string, secret Secret) error {
@@ -193,7 +198,7 @@ func LowerClock(ctx context.Context, home string, secret Secret) error {
 	if err != nil {
 		return err
 	}
-	err = n.record(ctx, vault.Fact{Kind: factClockLowered, Public: publicMark(n.now())})
+	err = n.record(ctx, lowered(n.now()))
 	if closing := n.Close(); err == nil {
 		err = closing
 	}

@@ -53,7 +53,8 @@ func WriteFrame(w io.Writer, kind Kind, body []byte) error {
 
 // ReadFrame reads one frame whose body has at most limit bytes. The body lies
 // in buf if that has the capacity, else in new memory. Nothing is allocated
-// before the length was checked.
+// before the length was checked, and never much more than has come: a length
+// alone costs its sender as much as it costs here.
 //
 // The error is io.EOF if the stream ended before a frame began, and wraps
 // io.ErrUnexpectedEOF if it ended inside, [ErrFrameTooLarge] or [ErrBadFrame]
@@ -70,15 +71,33 @@ func ReadFrame(r *bufio.Reader, limit int, buf []byte) (Kind, []byte, error) {
 	if err != nil {
 		return 0, nil, inside(err)
 	}
-	body := buf[:0]
-	if cap(body) < size-1 {
-		body = make([]byte, 0, size-1)
-	}
-	body = body[:size-1]
-	if _, err := io.ReadFull(r, body); err != nil {
+	body, err := readBody(r, size-1, buf)
+	if err != nil {
 		return 0, nil, inside(err)
 	}
 	return Kind(kind), body, nil
+}
+
+// firstRoom is the memory that is taken for a body of which nothing came yet.
+const firstRoom = 16 << 10
+
+// readBody reads size bytes into buf, or into memory that doubles as they come.
+func readBody(r *bufio.Reader, size int, buf []byte) ([]byte, error) {
+	body := buf[:0]
+	if cap(body) < min(size, firstRoom) {
+		body = make([]byte, 0, min(size, firstRoom))
+	}
+	for {
+		have := len(body)
+		body = body[:min(size, cap(body))]
+		if _, err := io.ReadFull(r, body[have:]); err != nil {
+			return nil, err
+		}
+		if len(body) == size {
+			return body, nil
+		}
+		body = append(make([]byte, 0, min(size, 2*len(body))), body...)
+	}
 }
 
 // readLength reads the varint: at least 1, at most 28 bits, shortest form.

@@ -126,6 +126,43 @@ func TestReadFrameUsesTheBuffer(t *testing.T) {
 	}
 }
 
+// A length alone makes nobody set memory aside: what is read into is never more
+// than twice what came, and a little.
+func TestReadFrameTakesMemoryAsBytesCome(t *testing.T) {
+	const limit = 256 << 10
+	for _, size := range []int{0, 1, 16<<10 - 1, 16 << 10, 16<<10 + 1, 100_000, limit} {
+		want := bytes.Repeat([]byte("body"), size/4+1)[:size]
+		for _, buf := range [][]byte{nil, make([]byte, 20<<10)} {
+			in := &greedy{from: protocol.AppendFrame(nil, 1, want)}
+			_, body, err := protocol.ReadFrame(bufio.NewReader(in), limit, buf)
+			if err != nil || !bytes.Equal(body, want) {
+				t.Errorf("%d bytes: got %d, %v", size, len(body), err)
+			}
+			if in.worst > 40<<10 {
+				t.Errorf("%d bytes: room for %d more than twice what had come", size, in.worst)
+			}
+		}
+	}
+}
+
+// greedy gives what it is asked for, and notes by how much the room exceeded
+// twice what came before.
+type greedy struct {
+	from  []byte
+	given int
+	worst int
+}
+
+func (g *greedy) Read(room []byte) (int, error) {
+	g.worst = max(g.worst, len(room)-2*g.given)
+	if len(g.from) == g.given {
+		return 0, io.EOF
+	}
+	n := copy(room, g.from[g.given:])
+	g.given += n
+	return n, nil
+}
+
 func FuzzReadFrame(f *testing.F) {
 	f.Add(protocol.AppendFrame(nil, 3, []byte("body")))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -3,12 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -118,10 +121,34 @@ func (a *app) show(result any, human func(), follow ...func() error) error {
 }
 
 func (a *app) showJSON(document any) error {
-	e := json.NewEncoder(a.out)
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(document)
+	if err := e.Encode(document); err != nil {
+		return err
+	}
+	_, err := a.out.Write(escapeJSON(out.Bytes()))
+	return err
+}
+
+// escapeJSON writes as \uXXXX, in a JSON document, what could speak to a
+// terminal and what encoding/json leaves as it is. Such characters stand in
+// texts only, where the escape means the same.
+func escapeJSON(document []byte) []byte {
+	escaped := make([]byte, 0, len(document))
+	for _, r := range string(document) {
+		switch {
+		case r < 0x7f || harmless(r):
+			escaped = utf8.AppendRune(escaped, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			escaped = fmt.Appendf(escaped, `\u%04x\u%04x`, high, low)
+		default:
+			escaped = fmt.Appendf(escaped, `\u%04x`, r)
+		}
+	}
+	return escaped
 }
 
 // do carries an operation out, with progress on a terminal, and prints its

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"os/exec"
 	"strconv"
@@ -53,6 +54,28 @@ func TestClean(t *testing.T) {
 				t.Errorf("clean(%q) = %s, want %s", tt.value, got, tt.want)
 			}
 		})
+	}
+}
+
+// TestJSONIsHarmless: what --json prints cannot speak to a terminal either, and
+// says the same.
+func TestJSONIsHarmless(t *testing.T) {
+	want := "\x00\x1b[2J\x7f\u0080\u009b31m\u009f été \u00a0\u200b\u202e\u2028\ufeff\ufffd\U000e0041😀\U0010ffff\"\\"
+	var out strings.Builder
+	if err := (&app{world: world{out: &out}}).showJSON(map[string]string{want: want}); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range out.String() {
+		if r != '\n' && !harmless(r) {
+			t.Errorf("%U is printed as it is", r)
+		}
+	}
+	if !strings.Contains(out.String(), `\u009b31m`) || !strings.Contains(out.String(), "été") {
+		t.Errorf("printed %s", out.String())
+	}
+	var got map[string]string
+	if err := json.Unmarshal([]byte(out.String()), &got); err != nil || got[want] != want {
+		t.Errorf("read back %q, %v", got, err)
 	}
 }
 

@@ -190,6 +190,19 @@ func (k *Keyring) UseArgon(a Argon) error {
 	return nil
 }
 
+// KeepSecrets remembers which secrets open the keyring; back makes it those
+// again, for a change that could not be stored.
+func (k *Keyring) KeepSecrets() (back func()) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	kept := slices.Clone(k.slots)
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.slots = slices.Clone(kept)
+	}
+}
+
 // SetPassphrase makes this the passphrase, instead of the one before, which
 // goes on opening files that were encoded earlier.
 func (k *Keyring) SetPassphrase(new []byte, rand io.Reader) error {

@@ -65,8 +65,10 @@ func changesOf(facts []Fact) ([]change, error) {
 }
 
 // ensureScopes makes keys that are missing durable before anything is sealed
-// with them.
+// with them. A key that somebody else made counts once it is on the disk.
 func (v *Vault) ensureScopes(changes []change) error {
+	v.keys.Lock()
+	defer v.keys.Unlock()
 	made := false
 	for _, c := range changes {
 		if c.scope == "" || v.ring.HasScope(c.scope) {
@@ -79,7 +81,7 @@ func (v *Vault) ensureScopes(changes []change) error {
 		v.learn(c.scope)
 	}
 	if !made {
-		return nil
+		return v.saveOwed()
 	}
 	return v.SaveKeyring()
 }

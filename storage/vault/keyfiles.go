@@ -45,20 +45,32 @@ func (v *Vault) readKeyrings() []keyringCopy {
 // unlock opens the newest sound copy of the keyring and makes the other equal.
 func (v *Vault) unlock(secret crypto.Secret, r *Report) error {
 	list := v.readKeyrings()
+	ring, i, err := unlockNewest(list, secret)
+	if err != nil {
+		return err
+	}
+	v.ring = ring
+	return v.heal(&list[i], &list[1-i], r)
+}
+
+// unlockNewest unlocks the newest sound copy, and says which it was. Only
+// damage lets an older one speak: it would take a passphrase that was
+// replaced, and lacks the newest keys.
+func unlockNewest(list []keyringCopy, secret crypto.Secret) (*crypto.Keyring, int, error) {
 	for i := range list {
 		c := &list[i]
 		if c.locked == nil {
 			continue
 		}
 		ring, err := c.locked.Unlock(secret)
-		if err != nil {
-			c.why = err
-			continue
+		if err == nil {
+			return ring, i, nil
 		}
-		v.ring = ring
-		return v.heal(c, &list[1-i], r)
+		if c.why = err; !errors.Is(err, crypto.ErrDamaged) {
+			break
+		}
 	}
-	return keyringError(list)
+	return nil, 0, keyringError(list)
 }
 
 // keyringError tells a wrong secret from damage: a copy that is sound and does
@@ -73,8 +85,10 @@ func keyringError(list []keyringCopy) error {
 	return fmt.Errorf("%w (%s: %w; %s: %w)", ErrKeyring, list[0].name, list[0].why, list[1].name, list[1].why)
 }
 
+// heal makes the other copy equal to the good one, unless it is the newer.
 func (v *Vault) heal(good, other *keyringCopy, r *Report) error {
-	if bytes.Equal(good.raw, other.raw) {
+	newer := other.locked != nil && other.locked.Version() > good.locked.Version()
+	if newer || bytes.Equal(good.raw, other.raw) {
 		return nil
 	}
 	if err := disk.WriteFileAtomic(v.opt.FS, v.path(other.name), good.raw, 0o600); err != nil {
@@ -92,6 +106,21 @@ func (v *Vault) heal(good, other *keyringCopy, r *Report) error {
 func (v *Vault) SaveKeyring() error {
 	v.files.Lock()
 	defer v.files.Unlock()
+	return v.writeKeyring()
+}
+
+// saveOwed writes the keyring if the last attempt failed.
+func (v *Vault) saveOwed() error {
+	v.files.Lock()
+	defer v.files.Unlock()
+	if !v.owed {
+		return nil
+	}
+	return v.writeKeyring()
+}
+
+func (v *Vault) writeKeyring() error {
+	v.owed = true
 	raw, err := v.ring.Encode(v.opt.Rand)
 	if err != nil {
 		return fmt.Errorf("save the keyring: %w", err)
@@ -101,15 +130,35 @@ func (v *Vault) SaveKeyring() error {
 			return fmt.Errorf("save the keyring: %w", err)
 		}
 	}
+	v.owed = false
 	return nil
 }
 
-// ChangePassphrase replaces the passphrase, durably.
+// ChangePassphrase replaces the passphrase, durably. After an error the one
+// before stays.
 func (v *Vault) ChangePassphrase(new []byte) error {
+	v.keys.Lock()
+	defer v.keys.Unlock()
+	back := v.ring.KeepSecrets()
 	if err := v.ring.SetPassphrase(new, v.opt.Rand); err != nil {
 		return fmt.Errorf("change the passphrase: %w", err)
 	}
-	return v.SaveKeyring()
+	err := v.SaveKeyring()
+	if err == nil {
+		return nil
+	}
+	back()
+	// One of the files may have the new one already. If it cannot be replaced
+	// now either, it is owed.
+	return errors.Join(fmt.Errorf("change the passphrase: %w", err), v.SaveKeyring())
+}
+
+// catchUp writes what lags behind, as far as a full disk lets it.
+func (v *Vault) catchUp() error {
+	if err := v.saveOwed(); err != nil && !disk.IsFull(err) {
+		return errors.Join(err, v.mark())
+	}
+	return v.mark()
 }
 
 // markFile says how far the journal had come; sealed, so that nobody else can

@@ -7,16 +7,8 @@ import "github.com/traboule/traboule/crypto"
 // CheckSecret tells whether secret opens this vault, as whoever wants to change
 // the passphrase must show. The error is [ErrSecret] if it does not.
 func (v *Vault) CheckSecret(secret crypto.Secret) error {
-	list := v.readKeyrings()
-	for i := range list {
-		if list[i].locked == nil {
-			continue
-		}
-		if _, list[i].why = list[i].locked.Unlock(secret); list[i].why == nil {
-			return nil
-		}
-	}
-	return keyringError(list)
+	_, _, err := unlockNewest(v.readKeyrings(), secret)
+	return err
 }
 
 // Entries is how many entries the journal has had so far.

@@ -87,7 +87,9 @@ type Vault struct {
 	adding sync.Mutex   // one Add at a time
 	shape  sync.RWMutex // held while blocks of data sets die; shared while a view is cut
 	order  sync.Mutex   // versions, views and generations are committed one after another
+	keys   sync.Mutex   // held until a change of the keyring is on the disk, or taken back
 	files  sync.Mutex   // the keyring's and the mark's files
+	owed   bool         // the keyring's files lag behind the keyring; files guards it
 
 	mu    sync.RWMutex
 	state *state
@@ -216,7 +218,7 @@ func (v *Vault) openParts(mark markFile, doubt *Suspension, r *Report) error {
 // Close ends all and lets another process open the vault. Calls that are
 // under way must have returned.
 func (v *Vault) Close() error {
-	return errors.Join(v.mark(), v.release())
+	return errors.Join(v.catchUp(), v.release())
 }
 
 // release closes what is open, the lock last.

@@ -65,6 +65,7 @@ func (v *Vault) finish(scope crypto.Scope) error {
 	}
 	delete(v.state.tags, v.ring.ScopeTag(scope))
 	delete(v.state.pending, scope)
+	delete(v.state.opened, scope)
 	v.mu.Unlock()
 	return errors.Join(failed, v.mark())
 }

@@ -333,6 +333,56 @@ func TestRemovalIsFinishedAfterACrash(t *testing.T) {
 	}
 }
 
+// A fact that came in between does not make the removal, or the erasure of a
+// contact, un-happen.
+func TestRemovalIsFinishedDespiteALaterFact(t *testing.T) {
+	v := newVault(t, testOptions())
+	src, contact, other := t.TempDir(), newContact(t), newContact(t)
+	write(t, src, "a", "content")
+	did := mustAdd(t, v, "x", src).Dataset.DID
+	head, err := v.ViewHead(bg, did, View{Whole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newVault(t, testOptions())
+	if err := w.Receive(bg, give(t, v, w, head)); err != nil {
+		t.Fatal(err)
+	}
+	ours, received := crypto.DatasetScope(did), crypto.ReceivedScope(did)
+	fact := func(v *Vault, s crypto.Scope) {
+		t.Helper()
+		if _, err := v.Record(bg, Fact{Kind: 100, Scope: s, Body: []byte("b")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fact(v, contact)
+	if _, err := v.commit(bg, change{kind: kindRemoved, scope: ours}, change{kind: kindErased, scope: contact}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.commit(bg, change{kind: kindRemoved, scope: received}); err != nil {
+		t.Fatal(err)
+	}
+	fact(v, ours)
+	fact(v, contact)
+	fact(w, received)
+	fact(v, other)
+	v, _ = reopen(t, v)
+	w, _ = reopen(t, w)
+	if v.ring.HasScope(ours) || v.ring.HasScope(contact) || len(v.Datasets()) != 0 {
+		t.Error("the removal or the erasure was not finished")
+	}
+	if w.ring.HasScope(received) || len(w.Datasets()) != 0 {
+		t.Error("the removal of what was received was not finished")
+	}
+	fact(w, received) // a new life of both
+	fact(v, contact)
+	v, _ = reopen(t, v)
+	w, _ = reopen(t, w)
+	if !v.ring.HasScope(other) || !v.ring.HasScope(contact) || !hasFact(t, v, "b") || !hasFact(t, w, "b") {
+		t.Error("a later life was erased with the first")
+	}
+}
+
 func TestFacts(t *testing.T) {
 	v := newVault(t, testOptions())
 	contact := crypto.ContactScope(v.ring.Owner().DID())

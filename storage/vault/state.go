@@ -75,6 +75,7 @@ type state struct {
 	tags        map[[16]byte]crypto.Scope // of the keys that we have
 	unknown     map[[16]byte]bool         // seen, without a key and not erased
 	pending     map[crypto.Scope]uint16   // scopes whose last word is that they are erased or removed
+	opened      map[crypto.Scope]bool     // something was sealed with the key that the scope has
 }
 
 // dataset is one of ours, or received when from is set.
@@ -93,7 +94,7 @@ type dataset struct {
 
 func newState() *state {
 	return &state{incarnation: 1, sets: map[crypto.DID]*dataset{}, tags: map[[16]byte]crypto.Scope{},
-		unknown: map[[16]byte]bool{}, pending: map[crypto.Scope]uint16{}}
+		unknown: map[[16]byte]bool{}, pending: map[crypto.Scope]uint16{}, opened: map[crypto.Scope]bool{}}
 }
 
 // foreign tells whether there are bodies that no key of ours ever opened.
@@ -217,7 +218,7 @@ func (v *Vault) lost(e journal.Entry) (change, error) {
 // written by a later version, and to pass over it could un-happen something.
 func (s *state) apply(c change) error {
 	if c.kind >= FirstFact {
-		delete(s.pending, c.scope)
+		s.applyFact(c)
 		return nil
 	}
 	switch c.kind {
@@ -253,6 +254,16 @@ func (s *state) apply(c change) error {
 	return fmt.Errorf("%w: kind %d", ErrLater, c.kind)
 }
 
+// applyFact takes a fact of an erased scope as the first of a new life, unless
+// the key is the old one: then the erasure is still to be finished.
+func (s *state) applyFact(c change) {
+	if s.opened[c.scope] {
+		return
+	}
+	delete(s.pending, c.scope)
+	s.opened[c.scope] = len(c.body) > 0
+}
+
 func (s *state) applyDataset(c change) error {
 	var b datasetBody
 	if err := canonical.Unmarshal(c.body, &b); err != nil {
@@ -264,6 +275,7 @@ func (s *state) applyDataset(c change) error {
 		s.sets[d.did] = d
 	}
 	d.name, d.kind, d.source, d.created, d.keep = b.Name, b.Kind, string(b.Source), b.Created, b.Keep
+	s.opened[c.scope] = true
 	delete(s.pending, c.scope)
 	return nil
 }
@@ -343,6 +355,7 @@ func (s *state) applyReceived(c change) error {
 	}
 	d.name, d.kind, d.from, d.generation = b.Name, "files", crypto.DID(b.From), max(d.generation, h.Generation)
 	d.versions = append(otherViews(d.versions, h.View), SignedHead{h, b.Head})
+	s.opened[c.scope] = true
 	delete(s.pending, c.scope)
 	return nil
 }

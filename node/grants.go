@@ -293,7 +293,7 @@ func (n *Node) revoke(ctx context.Context, q NameRequest, _ func(Progress)) (Rev
 		return RevokeResult{}, err
 	}
 	if g.revoked {
-		return RevokeResult{}, problem.New(problem.Exists, "grant.revoked-already", "grant", g.id())
+		return RevokeResult{}, problem.New(problem.Usage, "grant.revoked-already", "grant", g.id())
 	}
 	r := RevokeResult{}
 	if r.Stopped, err = n.end(ctx, g); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/crypto/canonical"
+	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/protocol/grant"
 	"github.com/traboule/traboule/protocol/ucan"
 	"github.com/traboule/traboule/storage/vault"
@@ -38,10 +39,29 @@ func (n *Node) log(ctx context.Context, q LogRequest, _ func(Progress)) (LogResu
 		return LogResult{}, err
 	}
 	slices.SortFunc(r.Lines, func(x, y LogLine) int { return cmp.Compare(x.Seq, y.Seq) })
-	r.Lines = slices.DeleteFunc(r.Lines, func(l LogLine) bool {
-		return l.Time.Before(q.Since) || q.Name != "" && q.Name != l.Name && q.Name != l.Contact
-	})
+	if q.Name != "" {
+		r.Lines = slices.DeleteFunc(r.Lines, func(l LogLine) bool {
+			return q.Name != l.Name && q.Name != l.Contact && q.Name != l.Grant
+		})
+		if len(r.Lines) == 0 && !n.knows(q.Name) {
+			return LogResult{}, problem.New(problem.NotFound, "log.none", "name", q.Name)
+		}
+	}
+	r.Lines = slices.DeleteFunc(r.Lines, func(l LogLine) bool { return l.Time.Before(q.Since) })
 	return r, nil
+}
+
+// knows says whether a data set, a contact or a grant has this name.
+func (n *Node) knows(name string) bool {
+	if _, err := n.vault.Lookup(name); err == nil {
+		return true
+	}
+	if _, ok := n.book.contactNamed(name); ok {
+		return true
+	}
+	_, given := n.givenNamed(name)
+	_, received := n.receivedNamed(name)
+	return given == nil || received == nil
 }
 
 // eventLine tells what the vault itself remembers.

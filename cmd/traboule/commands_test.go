@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -79,6 +80,26 @@ func TestExamplesParse(t *testing.T) {
 	}
 }
 
+// TestWordsThatCannotBeWritten: what was made goes again, and nothing else.
+func TestWordsThatCannotBeWritten(t *testing.T) {
+	home := t.TempDir()
+	mine := filepath.Join(home, "mine.txt")
+	if err := os.WriteFile(mine, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := entries(home)
+	if err := os.MkdirAll(filepath.Join(home, "packs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := fillWords(filepath.Join(home, "missing", "words"), "abandon"); err == nil {
+		t.Fatal("the words are in a folder that is not there")
+	}
+	removeNew(home, before)
+	if left := entries(home); len(left) != 1 || !left["mine.txt"] {
+		t.Errorf("left are %v, want mine.txt alone", left)
+	}
+}
+
 func parses(lang, line string) error {
 	line = strings.NewReplacer("source <(", "", "completion bash)", "completion bash").Replace(strings.TrimSpace(line))
 	line, _, _ = strings.Cut(line, " | ")
@@ -93,6 +114,9 @@ func parses(lang, line string) error {
 	}
 	if err := c.ParseFlags(rest); err != nil {
 		return err
+	}
+	if f := c.Flags().Lookup("purpose"); f != nil && f.Changed && !strings.Contains(f.Usage, f.Value.String()) {
+		return fmt.Errorf("its help does not know the purpose %s", f.Value)
 	}
 	if c.Args == nil {
 		return nil

@@ -37,7 +37,7 @@ func (a *app) grantCommand() *cobra.Command {
 
 func (a *app) showGrant(r node.GrantResult) {
 	g := r.Grant
-	a.say("grant.done", "id", g.ID, "contact", g.Contact, "name", g.Name, "until", g.Until.Format(time.RFC3339), "purpose", g.Purpose)
+	a.say("grant.done", "id", g.ID, "contact", g.Contact, "name", g.Name, "until", g.Until.Format(time.RFC3339), "purpose", a.word("purpose", g.Purpose))
 	for _, p := range g.Paths {
 		a.say("grant.path", "path", p)
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,6 +56,7 @@ func (a *app) bear(ctx context.Context, opt node.CreateOptions, b birth) error {
 			return err
 		}
 	}
+	before := entries(opt.Home)
 	created, err := node.Create(ctx, opt)
 	if err != nil {
 		if b.wordsFile != "" {
@@ -62,10 +64,65 @@ func (a *app) bear(ctx context.Context, opt node.CreateOptions, b birth) error {
 		}
 		return err
 	}
+	if b.wordsFile != "" {
+		if err := fillWords(b.wordsFile, created.Words); err != nil {
+			removeNew(opt.Home, before) // a node whose words nobody has is none
+			return err
+		}
+		created.Words = "" // they are in the file, and nowhere else
+	}
 	if err := a.keepKeyfile(opt); err != nil {
 		return err
 	}
 	return a.handOver(created, opt, b)
+}
+
+// fillWords writes the words into their empty file, and returns when they are
+// on the disk: nothing else has them.
+func fillWords(path, words string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(words + "\n")
+		err = errors.Join(err, f.Sync(), f.Close())
+	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(path))
+	}
+	if err != nil {
+		os.Remove(path)
+		return problem.New(problem.Unexpected, "file.not-written", "path", path).Because(err)
+	}
+	return nil
+}
+
+// entries are the names in a folder, none if it is not there.
+func entries(folder string) map[string]bool {
+	names := map[string]bool{}
+	list, _ := os.ReadDir(folder)
+	for _, e := range list {
+		names[e.Name()] = true
+	}
+	return names
+}
+
+// removeNew takes away what came into a folder since before.
+func removeNew(folder string, before map[string]bool) {
+	for name := range entries(folder) {
+		if !before[name] {
+			os.RemoveAll(filepath.Join(folder, name))
+		}
+	}
+	if len(before) == 0 {
+		os.Remove(folder) // stays where something else lies in it
+	}
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // createOptions asks for all that a new node needs, before anything is made.
@@ -104,14 +161,9 @@ func (a *app) keepKeyfile(opt node.CreateOptions) error {
 	return writeNew(filepath.Join(opt.Home, keyfileName), opt.Keyfile)
 }
 
-// handOver gives the words to the owner: to a file, or on the screen, once.
+// handOver tells that the node is made, and shows the words once if no file
+// has them.
 func (a *app) handOver(created node.Created, opt node.CreateOptions, b birth) error {
-	if b.wordsFile != "" {
-		if err := os.WriteFile(b.wordsFile, []byte(created.Words+"\n"), 0o600); err != nil {
-			return problem.New(problem.Unexpected, "file.not-written", "path", b.wordsFile).Because(err)
-		}
-		created.Words = "" // they are in the file, and nowhere else
-	}
 	type result struct {
 		node.Created
 		WordsFile string `json:"words_file,omitempty"`
@@ -124,6 +176,8 @@ func (a *app) handOver(created node.Created, opt node.CreateOptions, b birth) er
 		}
 		if b.wordsFile != "" {
 			a.say("init.words-in-file", "path", b.wordsFile)
+			fmt.Fprintln(a.out)
+			a.say("init.next")
 		}
 	}, func() error { return a.teachWords(created.Words, b) })
 }

@@ -52,6 +52,9 @@ func (a *app) event(l node.LogLine) string {
 	}
 	args := map[string]string{"contact": l.Contact, "name": l.Name, "grant": l.Grant}
 	maps.Copy(args, l.Args)
+	if why, ok := args["purpose"]; ok {
+		args["purpose"] = a.word("purpose", why)
+	}
 	if key := "event." + l.Event; messages.Has(key) {
 		return a.textOf(key, args)
 	}

@@ -23,13 +23,16 @@ func (a *app) removeCommand() *cobra.Command {
 	return c
 }
 
-// sure has the person confirm what cannot be undone. A script says it with
-// the command itself.
+// sure has the person confirm what cannot be undone. A script, which nobody
+// can ask, says it with --yes.
 func (a *app) sure(yes bool, question, name string) error {
 	if yes {
 		return nil
 	}
-	agreed, err := a.confirm(question, !isTerminal(a.in) || a.json, "name", name)
+	if a.json || !isTerminal(a.in) {
+		return problem.New(problem.Unconfirmed, "not-asked")
+	}
+	agreed, err := a.confirm(question, false, "name", name)
 	if err == nil && !agreed {
 		err = problem.New(problem.Unconfirmed, "not-done")
 	}

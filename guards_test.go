@@ -11,12 +11,21 @@ import (
 	"testing"
 )
 
-// TestLicenceLine: every Go file begins with its licence.
+// TestLicenceLine: every Go file and every script begins with its licence,
+// and so does every page of the specification.
 func TestLicenceLine(t *testing.T) {
 	const line = "// SPDX-License-Identifier: Apache-2.0\n"
 	readTree(t, func(name, text string) {
 		if path.Ext(name) == ".go" && !strings.HasPrefix(afterConstraint(text), line) {
 			t.Errorf("%s: the first line is not %q", name, strings.TrimSpace(line))
+		}
+		if strings.HasPrefix(text, "#!") {
+			if _, rest, _ := strings.Cut(text, "\n"); !strings.HasPrefix(rest, "# SPDX-License-Identifier: Apache-2.0\n") {
+				t.Errorf("%s: a script without its licence in the second line", name)
+			}
+		}
+		if path.Dir(name) == "protocol/spec" && path.Ext(name) == ".md" && !strings.HasPrefix(text, "<!-- SPDX-License-Identifier: CC-BY-4.0 -->\n") {
+			t.Errorf("%s: a page without its licence", name)
 		}
 	})
 }

@@ -71,12 +71,11 @@ var layers = map[string][]string{
 var guests = []struct {
 	prefix string
 	where  []string // our packages that may import it, subfolders included
-	tests  bool     // whether test files elsewhere in the list may too; they never may outside it
 }{
-	{"github.com/libp2p/go-libp2p", []string{"node/p2p", "testnet"}, true},
-	{"github.com/dgraph-io/badger", []string{"storage/index"}, true},
-	{"github.com/tetratelabs/wazero", []string{"node/compute"}, true},
-	{"crypto/hpke", []string{"crypto"}, true},
+	{"github.com/libp2p/go-libp2p", []string{"node/p2p", "testnet"}},
+	{"github.com/dgraph-io/badger", []string{"storage/index"}},
+	{"github.com/tetratelabs/wazero", []string{"node/compute"}},
+	{"crypto/hpke", []string{"crypto"}},
 }
 
 // file is what the layer test reads of one Go file.

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
 # Two real nodes on this machine, as two processes: Alice shares a folder with
 # Camille, Camille fetches it, Alice closes the passage.
 #
@@ -118,7 +120,9 @@ grant=$(as alice grant film --to Camille --json | sed -n 's/.*"id": "\(.*\)",*/\
 got=0
 as camille fetch film --limit-rate 1M >"$work/fetch.out" 2>&1 &
 fetching=$!
-sleep 3
+until "$traboule" log --name "$grant" --json --home "$work/alice" | grep '"event": "delivered"' >/dev/null; do
+	kill -0 "$fetching" 2>/dev/null || fail "the fetch ended before it was revoked"
+done
 as alice revoke "$grant"
 wait "$fetching" || got=$?
 sed 's/^/  camille: /' "$work/fetch.out"

@@ -6,7 +6,7 @@
 // with anybody and be replayed to nobody.
 //
 // It knows neither what a head says nor how envelopes travel. The ways in are
-// [Seal] and [Open]; the normative page is protocol/spec/envelope.md.
+// [Seal], [Parse] and [Envelope.Open]; the normative page is protocol/spec/envelope.md.
 package envelope
 
 import (

@@ -22,27 +22,48 @@ var errEnded = errors.New("the grant was revoked")
 type passages struct {
 	mu   sync.Mutex
 	open map[*passage]struct{}
+
+	views views // what they serve
 }
+
+// maxPassages bounds what is open at once under one grant, by whomever it was
+// passed on to.
+const maxPassages = 4
 
 // passage is one transfer under one grant.
 type passage struct {
+	grant  cid.Cid
 	links  []cid.Cid // its whole chain
 	cancel context.CancelCauseFunc
 	left   chan struct{} // closed when no further byte will be written
 }
 
-// enter begins a passage, which cancel ends when any link of its chain is
-// revoked. The caller then asks whether one was meanwhile, and calls leave
-// when its writer has stopped.
-func (p *passages) enter(links []cid.Cid, cancel context.CancelCauseFunc) *passage {
-	entered := &passage{links: links, cancel: cancel, left: make(chan struct{})}
+// enter begins a passage under a grant, which cancel ends when any link of its
+// chain is revoked; it returns nil if maxPassages are open under the grant. The
+// caller then asks whether a link was revoked meanwhile, and calls leave when
+// its writer has stopped.
+func (p *passages) enter(grant cid.Cid, links []cid.Cid, cancel context.CancelCauseFunc) *passage {
+	entered := &passage{grant: grant, links: links, cancel: cancel, left: make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.count(grant) >= maxPassages {
+		return nil
+	}
 	if p.open == nil {
 		p.open = map[*passage]struct{}{}
 	}
 	p.open[entered] = struct{}{}
 	return entered
+}
+
+// count is how many passages are open under a grant. The caller holds mu.
+func (p *passages) count(grant cid.Cid) (n int) {
+	for open := range p.open {
+		if open.grant.Equals(grant) {
+			n++
+		}
+	}
+	return n
 }
 
 // leave ends a passage: no further byte will be written.

@@ -24,8 +24,8 @@ func TestEndWaits(t *testing.T) {
 	stopped, stop := context.WithCancelCause(t.Context())
 	goesOn, keep := context.WithCancelCause(t.Context())
 	defer keep(nil)
-	first := p.enter([]cid.Cid{shared, mine}, stop)
-	second := p.enter([]cid.Cid{shared, other}, keep)
+	first := p.enter(mine, []cid.Cid{shared, mine}, stop)
+	second := p.enter(other, []cid.Cid{shared, other}, keep)
 
 	var written atomic.Bool
 	go func() {
@@ -54,11 +54,11 @@ func TestPassagesAtOnce(t *testing.T) {
 		link := strangeCID(t, round)
 		var revoked, late atomic.Bool
 		var done sync.WaitGroup
-		for range 8 {
+		for i := range 8 {
 			done.Go(func() {
 				ctx, cancel := context.WithCancelCause(context.Background())
 				defer cancel(nil)
-				entered := p.enter([]cid.Cid{link}, cancel)
+				entered := p.enter(strangeCID(t, 1000+i), []cid.Cid{link}, cancel)
 				defer p.leave(entered)
 				if revoked.Load() { // as a server asks, after it has entered
 					return
@@ -82,5 +82,28 @@ func TestPassagesAtOnce(t *testing.T) {
 	}
 	if len(p.open) != 0 {
 		t.Errorf("%d passages are open", len(p.open))
+	}
+}
+
+// TestPassagesAreFew: one grant takes so many passages at once, and leaves room
+// for others.
+func TestPassagesAreFew(t *testing.T) {
+	t.Parallel()
+	var p passages
+	mine, other := strangeCID(t, 1), strangeCID(t, 2)
+	enter := func(grant cid.Cid) *passage { return p.enter(grant, []cid.Cid{grant}, func(error) {}) }
+	var entered []*passage
+	for range maxPassages {
+		entered = append(entered, enter(mine))
+	}
+	if enter(mine) != nil {
+		t.Error("one more was let in")
+	}
+	if enter(other) == nil {
+		t.Error("another grant pays for it")
+	}
+	p.leave(entered[0])
+	if enter(mine) == nil {
+		t.Error("no room although one has left")
 	}
 }

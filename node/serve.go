@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -75,7 +74,10 @@ func (s *serving) Open(ctx context.Context, peer crypto.DID, req transfer.Reques
 		n.gate.Release(d)
 		return nil, refusal
 	}
-	s.passage = n.passages.enter(cidsOf(d), s.cancel)
+	if s.passage = n.passages.enter(d.Leaf, cidsOf(d), s.cancel); s.passage == nil {
+		n.gate.Release(d)
+		return nil, &protocol.Refusal{Code: protocol.Busy}
+	}
 	if n.gate.Revoked(d.Chain) { // between the check and the entry
 		return nil, &protocol.Refusal{Code: protocol.Revoked}
 	}
@@ -117,7 +119,8 @@ func (s *serving) deliver(ctx context.Context, d *access.Decision) (*delivered, 
 	if err != nil {
 		return nil, fmt.Errorf("cut the view: %w", err)
 	}
-	uses, denial := n.gate.Use(d, sha256.Sum256(head.Bytes))
+	digest := sha256.Sum256(head.Bytes)
+	uses, denial := n.gate.Use(d, digest)
 	if denial != nil {
 		n.denied(d.Audience, denial)
 		return nil, denial.Refusal()
@@ -131,34 +134,7 @@ func (s *serving) deliver(ctx context.Context, d *access.Decision) (*delivered, 
 	if err := n.record(ctx, n.deliveryFact(d, head, uses)); err != nil {
 		return nil, fmt.Errorf("journal the delivery: %w", err)
 	}
-	// The pages are read when the first block is wanted: who has this version
-	// already wants none.
-	allowed := sync.OnceValues(func() (map[crypto.BlockName]struct{}, error) { return n.blocksOf(head.Head) })
-	return &delivered{head: sealed, allowed: allowed, vault: n.vault}, nil
-}
-
-// blocksOf names every block that a head opens: its description, its pages and
-// its data. Nothing else is served under it.
-func (n *Node) blocksOf(head storage.Head) (map[crypto.BlockName]struct{}, error) {
-	tracker := storage.NewTracker(head)
-	for !tracker.Done() {
-		for _, name := range tracker.Wants(pagesAtOnce) {
-			page, err := n.vault.Blocks().Get(name, nil)
-			if err != nil {
-				return nil, err
-			}
-			if err := tracker.Add(name, page); err != nil {
-				return nil, err
-			}
-		}
-	}
-	allowed := map[crypto.BlockName]struct{}{}
-	for _, names := range [][]crypto.BlockName{tracker.Pages(), tracker.Blocks(), {head.Description.Name}} {
-		for _, name := range names {
-			allowed[name] = struct{}{}
-		}
-	}
-	return allowed, nil
+	return &delivered{node: n, sealed: sealed, head: head.Head, digest: digest, view: n.passages.views.hold(digest)}, nil
 }
 
 // viewOf is the view that canonical paths ask for; "" is everything.
@@ -188,24 +164,26 @@ func (n *Node) deliveryFact(d *access.Decision, head vault.SignedHead, uses []ac
 
 // delivered is a view on its way out: its sealed head and its blocks.
 type delivered struct {
-	head    []byte
-	allowed func() (map[crypto.BlockName]struct{}, error)
-	vault   *vault.Vault
+	node   *Node
+	sealed []byte
+	head   storage.Head
+	digest [32]byte
+	view   *view
 }
 
 // Head is the sealed head.
-func (d *delivered) Head() []byte { return d.head }
+func (d *delivered) Head() []byte { return d.sealed }
 
 // Block appends a block of the view to dst, as it lies on the disk.
-func (d *delivered) Block(_ context.Context, name crypto.BlockName, dst []byte) ([]byte, error) {
-	allowed, err := d.allowed()
+func (d *delivered) Block(ctx context.Context, name crypto.BlockName, dst []byte) ([]byte, error) {
+	granted, err := d.view.opens(name, func() ([]crypto.BlockName, error) { return d.node.blocksOf(ctx, d.head) })
 	if err != nil {
-		return nil, fmt.Errorf("list the view's blocks: %w", err)
+		return nil, err
 	}
-	if _, ok := allowed[name]; !ok {
+	if !granted {
 		return nil, transfer.ErrNotGranted
 	}
-	data, err := d.vault.Blocks().Get(name, dst)
+	data, err := d.node.vault.Blocks().Get(name, dst)
 	if errors.Is(err, blocks.ErrNotFound) {
 		err = transfer.ErrMissing
 	}
@@ -213,4 +191,4 @@ func (d *delivered) Block(_ context.Context, name crypto.BlockName, dst []byte) 
 }
 
 // Close lets go of the view.
-func (d *delivered) Close() {}
+func (d *delivered) Close() { d.node.passages.views.release(d.digest) }

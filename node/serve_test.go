@@ -3,6 +3,7 @@
 package node
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -195,3 +196,60 @@ func TestAddWhileServing(t *testing.T) {
 		t.Error("a view of nothing in particular is a view")
 	}
 }
+
+// TestPassagesShareAView: however many passages serve a head, the list of its
+// blocks is there once, in no more room than it needs; one grant opens only
+// so many, and hears when it may not.
+func TestPassagesShareAView(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a", "b/c": "c", "b/again": "c"})
+	r := alice.give("notes", bob)
+	g, err := alice.givenNamed(r.Grant.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var close []func()
+	for range maxPassages {
+		f, closing := bob.asks(r.Grant.ID)
+		close = append(close, closing)
+		if err := f.session.Fetch(t.Context(), slices.Values([]crypto.BlockName{f.head.Root.Name}), f.nothing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := &alice.passages.views
+	held.mu.Lock()
+	for _, v := range held.open {
+		if v.users != maxPassages || len(v.blocks) < 3 || cap(v.blocks) > len(v.blocks)+2 || !slices.IsSortedFunc(v.blocks, compareNames) {
+			t.Errorf("%d passages share %d names in room for %d", v.users, len(v.blocks), cap(v.blocks))
+		}
+	}
+	if len(held.open) != 1 {
+		t.Errorf("%d lists for one head", len(held.open))
+	}
+	held.mu.Unlock()
+
+	request := bob.request(r.Grant.ID, 0)
+	if _, err := bob.present(alice, request); !isRefused(err, protocol.Busy) {
+		t.Errorf("one passage too many: %v", err)
+	}
+	open := alice.passages.under(g.cid)
+	for i := range close {
+		close[i]()
+	}
+	for _, p := range open {
+		select {
+		case <-p.left:
+		case <-time.After(patience):
+			t.Fatal("a passage goes on after its client left")
+		}
+	}
+	if len(held.open) != 0 {
+		t.Errorf("%d lists are kept for nobody", len(held.open))
+	}
+	if _, err := bob.present(alice, request); err != nil {
+		t.Errorf("the same words, when there is room: %v", err)
+	}
+}
+
+func (f *fetching) nothing(crypto.BlockName, []byte) error { return nil }

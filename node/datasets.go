@@ -23,6 +23,11 @@ func (n *Node) add(ctx context.Context, q AddRequest, progress func(Progress)) (
 	if name == "" {
 		name = filepath.Base(q.Path)
 	}
+	if d, err := n.vault.Lookup(name); err == nil && !q.DryRun {
+		if err := n.raised(ctx, d.DID); err != nil {
+			return AddResult{}, about(err, "name", name, "path", q.Path)
+		}
+	}
 	made, err := n.vault.Add(ctx, name, q.Path, vault.AddOptions{
 		DryRun: q.DryRun, Replace: q.Replace, Keep: q.Keep, Progress: report("store", progress),
 	})

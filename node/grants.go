@@ -5,6 +5,9 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -349,16 +352,32 @@ func (n *Node) raise(ctx context.Context, g given) error {
 	return n.vault.SaveMark()
 }
 
-// finishRevocations raises what a crash kept a revocation from raising.
+// finishRevocations raises what a crash or a full disk kept a revocation from
+// raising.
 func (n *Node) finishRevocations(ctx context.Context) error {
+	n.changes.Lock()
+	defer n.changes.Unlock()
+	var failed error
 	for _, g := range n.book.givenOn("") {
 		if g.revoked && !g.raised {
-			if err := n.raise(ctx, g); err != nil {
-				return err
-			}
+			failed = errors.Join(failed, n.raise(ctx, g))
 		}
 	}
-	return nil
+	return failed
+}
+
+// raised sees to it that no revocation on a data set is half done: what were
+// added now would have keys that a former grantee has.
+func (n *Node) raised(ctx context.Context, dataset crypto.DID) error {
+	half := func(g given) bool { return g.revoked && !g.raised }
+	if !slices.ContainsFunc(n.book.givenOn(dataset), half) {
+		return nil
+	}
+	err := n.finishRevocations(ctx)
+	if err == nil || !slices.ContainsFunc(n.book.givenOn(dataset), half) {
+		return nil // what failed was another's
+	}
+	return fmt.Errorf("finish a revocation first: %w", err)
 }
 
 // whatRevokingDid is the sentences that are true of this revocation, and no

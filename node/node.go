@@ -213,13 +213,13 @@ func openHome(opt Options) (*Node, error) {
 	n.gate = access.New(access.Options{
 		Self: n.keys.Node().DID(), Datasets: n.standing, Known: n.isIssuer, Clock: opt.Now,
 	})
-	err = n.remember()
-	if err == nil {
-		err = n.finishRevocations(context.Background())
-	}
-	if err != nil {
+	if err = n.remember(); err != nil {
 		v.Close()
 		return nil, fmt.Errorf("read back what the node knows: %w", err)
+	}
+	// On a full disk this has to wait: see housekeeping, and add.
+	if err = n.finishRevocations(context.Background()); err != nil {
+		opt.Log.Warn("a revocation is not finished", "error", err)
 	}
 	return n, nil
 }

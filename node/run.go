@@ -127,7 +127,7 @@ func (l *link) tend(ctx context.Context) error {
 }
 
 // housekeeping writes what is due: the clock mark, the denials of the last
-// minute, our own links that have aged.
+// minute, our own links that have aged, half revocations.
 func (n *Node) housekeeping(ctx context.Context) error {
 	if at, due := n.gate.MarkDue(); due {
 		if err := n.record(ctx, vault.Fact{Kind: factClock, Public: publicMark(at)}); err != nil {
@@ -148,7 +148,7 @@ func (n *Node) housekeeping(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return n.finishRevocations(ctx)
 }
 
 // handOver pushes grants and revocations that their grantee has not

@@ -60,7 +60,7 @@ func TestScripts(t *testing.T) {
 func build(t *testing.T) string {
 	t.Helper()
 	bin := t.TempDir()
-	cmd := exec.Command("go", "build", "-ldflags", "-X main.clockVariable="+clockVariable, "-o", bin, "../cmd/traboule")
+	cmd := exec.Command("go", "build", "-ldflags", "-X main.weakForTests=yes -X main.clockVariable="+clockVariable, "-o", bin, "../cmd/traboule")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build the program: %v\n%s", err, out)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/traboule/traboule/node"
 	"github.com/traboule/traboule/node/problem"
@@ -23,6 +24,17 @@ type birth struct {
 	weak           bool
 }
 
+// weakForTests, when a build for tests sets it, adds a hidden flag that makes
+// a passphrase cheap to try. A release has no such flag.
+var weakForTests string
+
+func (b *birth) weakFlag(f *pflag.FlagSet) {
+	if weakForTests != "" {
+		f.BoolVar(&b.weak, "weak-for-tests", false, "")
+		f.MarkHidden("weak-for-tests")
+	}
+}
+
 func (a *app) initCommand() *cobra.Command {
 	var b birth
 	c := a.command("init", "init", []problem.Kind{problem.Exists, problem.DiskFull, problem.Unconfirmed}, func(cmd *cobra.Command, _ []string) error {
@@ -32,8 +44,7 @@ func (a *app) initCommand() *cobra.Command {
 	f.StringVar(&b.wordsFile, "words-file", "", a.flag("init", "words-file"))
 	f.BoolVar(&b.noConfirmWords, "no-confirm-words", false, a.flag("init", "no-confirm-words"))
 	f.BoolVar(&b.unattended, "unattended", false, a.flag("init", "unattended"))
-	f.BoolVar(&b.weak, "weak-for-tests", false, "")
-	f.MarkHidden("weak-for-tests")
+	b.weakFlag(f)
 	return c
 }
 

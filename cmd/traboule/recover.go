@@ -24,8 +24,7 @@ func (a *app) recoverCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&wordsFrom, "words-from", "", a.flag("recover", "words-from"))
 	f.BoolVar(&b.unattended, "unattended", false, a.flag("recover", "unattended"))
-	f.BoolVar(&b.weak, "weak-for-tests", false, "")
-	f.MarkHidden("weak-for-tests")
+	b.weakFlag(f)
 	return c
 }
 

@@ -16,6 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	weakForTests = "yes"
 	testscript.Main(m, map[string]func(){"traboule": main})
 }
 

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +47,78 @@ func TestKeysAndCode(t *testing.T) {
 			t.Errorf("%s: no code says it", key)
 		}
 	}
+}
+
+// TestSentencesGetTheirValues: where a sentence is said with values written
+// in the code, none that it names is missing.
+func TestSentencesGetTheirValues(t *testing.T) {
+	named := valuesNamed(t)
+	checked := 0
+	for _, folder := range []string{"cmd", "node"} {
+		walkCode(t, os.DirFS("../.."), folder, func(name string, tree *ast.File, set *token.FileSet) {
+			ast.Inspect(tree, func(n ast.Node) bool {
+				key, given, ok := saying(n)
+				if !ok {
+					return true
+				}
+				checked++
+				for _, want := range named[key] {
+					if !slices.Contains(given, want) {
+						t.Errorf("%s: %q is said without {%s}", set.Position(n.Pos()), key, want)
+					}
+				}
+				return true
+			})
+		})
+	}
+	if checked < 100 {
+		t.Errorf("checked %d sentences: the test reads nothing", checked)
+	}
+}
+
+// valuesNamed is what each sentence names.
+func valuesNamed(t *testing.T) map[string][]string {
+	t.Helper()
+	files, err := filepath.Glob("en/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string][]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for section := range strings.SplitSeq("\n"+string(text), "\n[") {
+			key, sentence, _ := strings.Cut(section, "]\n")
+			for _, found := range regexp.MustCompile(`\{([a-z_]+)`).FindAllStringSubmatch(sentence, -1) {
+				named[key] = append(named[key], found[1])
+			}
+		}
+	}
+	return named
+}
+
+// saying finds the key and the names of the values in a call whose arguments
+// are a key and then pairs, written out.
+func saying(n ast.Node) (key string, given []string, ok bool) {
+	call, isCall := n.(*ast.CallExpr)
+	if !isCall || call.Ellipsis.IsValid() {
+		return "", nil, false
+	}
+	place, ok := calls(call.Fun)
+	if !ok || !slices.Contains([]string{"say", "tell", "text", "readLine", "New"}, call.Fun.(*ast.SelectorExpr).Sel.Name) || place >= len(call.Args) {
+		return "", nil, false
+	}
+	key, ok = literal(call.Args[place])
+	for i := place + 1; i < len(call.Args); i += 2 {
+		name, isLiteral := literal(call.Args[i])
+		if !isLiteral {
+			return "", nil, false
+		}
+		given = append(given, name)
+	}
+	return key, given, ok
 }
 
 func walkCode(t *testing.T, root fs.FS, folder string, visit func(string, *ast.File, *token.FileSet)) {

@@ -392,7 +392,7 @@ type LogRequest struct {
 type LogLine struct {
 	Seq     uint64            `json:"seq"`
 	Time    time.Time         `json:"time"`
-	Event   string            `json:"event"` // dataset.added, contact.added, grant.given, grant.received, delivered, received, denied, revoked, …
+	Event   string            `json:"event"` // dataset.version, contact.added, grant.given, grant.received, grant.revoked, delivered, received, denied, …
 	Contact string            `json:"contact,omitempty"`
 	Name    string            `json:"name,omitempty"`
 	Grant   string            `json:"grant,omitempty"`

@@ -4,6 +4,7 @@ package access_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"sync"
 	"testing"
@@ -359,19 +360,53 @@ func TestUpperLinksTwice(t *testing.T) {
 	}
 }
 
-func TestKnownIssuersEarlyRecordsAreKept(t *testing.T) {
+func TestKnownIssuersEarlyRecordsAreToBeKept(t *testing.T) {
 	w := newWorld(t)
 	if r := w.revoke(w.granteeOwner, w.chain[3], nil); r.Counts || !r.Keep || !r.New {
 		t.Errorf("a contact's early record: %+v", r)
 	}
-	if r := w.revoke(w.granteeOwner, w.chain[3], w.chain); !r.Counts || !r.Keep || r.New {
-		t.Errorf("the same again, witnessed: %+v", r)
+	if r := w.revoke(w.granteeOwner, w.chain[3], nil); r.New {
+		t.Errorf("the same in other bytes: %+v", r)
+	}
+	if !w.gate.Revoked(w.chain) {
+		t.Error("an early record does not end what comes after it")
+	}
+	for want := range 2 {
+		if r := w.revoke(w.granteeOwner, w.chain[3], w.chain); !r.Counts || !r.Keep || r.New != (want == 0) {
+			t.Errorf("the same again, witnessed: %+v", r)
+		}
 	}
 	if !w.gate.Revoked(w.chain) || w.gate.Revoked(w.chain[:3]) {
 		t.Error("the chain is over, and its upper part is not")
 	}
 	if _, err := w.gate.Revoke(must[*ucan.Invocation](t)(ucan.DecodeInvocation(w.ask(w.chain).token())), nil); err == nil {
 		t.Error("a read was taken for a revocation")
+	}
+}
+
+// However many revocations of nothing a contact signs and anybody brings, the
+// gate holds a few thousand of them, and all that the journal has.
+func TestEarlyRecordsOfContactsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	record := must[*ucan.Invocation](t)(ucan.Revoke(w.granteeOwner, w.chain[3].CID(), nil, w.nonce()))
+	first := must[access.Recorded](t)(w.gate.Revoke(record, nil))
+	flood := func() {
+		for i := range 5000 {
+			target := cidOf(t, binary.BigEndian.AppendUint64(nil, uint64(i)))
+			r := must[*ucan.Invocation](t)(ucan.Revoke(w.granteeOwner, target, nil, nil))
+			must[access.Recorded](t)(w.gate.Revoke(r, nil))
+		}
+	}
+	flood()
+	if w.gate.Revoked(w.chain) || !first.New {
+		t.Error("more is held than should be")
+	}
+	if err := w.gate.LoadRevocation(record, nil); err != nil {
+		t.Fatal(err)
+	}
+	flood()
+	if !w.gate.Revoked(w.chain) {
+		t.Error("a revocation in the journal un-happened")
 	}
 }
 

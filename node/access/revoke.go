@@ -32,15 +32,16 @@ func (g *Gate) WeighRevocation(record *ucan.Invocation, witnessed grant.Chain) (
 	return recorded, err
 }
 
-// Revoke takes a revocation record. If [Gate.WeighRevocation] says Keep it is
-// in the journal before. Repeating it has no effect. A record of which nothing
-// is known here is remembered for a while, in case its target comes after it.
+// Revoke takes a revocation record. One that counts is in the journal before.
+// Repeating it has no effect. One that does not count, whoever signed it, is
+// remembered among the last few thousand such, in case its target comes after
+// it; those of them that are in the journal are kept by [Gate.LoadRevocation].
 func (g *Gate) Revoke(record *ucan.Invocation, witnessed grant.Chain) (Recorded, error) {
 	rev, recorded, err := g.weigh(record, witnessed)
 	if err != nil {
 		return recorded, err
 	}
-	if recorded.Keep {
+	if recorded.Counts {
 		recorded.New = g.revoked.Add(rev, linkOf(witnessed, rev.Target))
 	} else {
 		recorded.New = g.revoked.AddEarly(rev)
@@ -57,7 +58,8 @@ func (g *Gate) weigh(record *ucan.Invocation, witnessed grant.Chain) (ucan.Revoc
 	return rev, Recorded{Target: rev.Target, Counts: counts, Keep: counts || g.opt.Known(rev.Issuer)}, nil
 }
 
-// LoadRevocation tells the gate, after a start, of a record in the journal.
+// LoadRevocation tells the gate of a record in the journal, which is never
+// forgotten.
 func (g *Gate) LoadRevocation(record *ucan.Invocation, witnessed grant.Chain) error {
 	rev, err := ucan.ParseRevocation(record)
 	if err != nil {

@@ -151,18 +151,19 @@ func TestInvitationOnce(t *testing.T) {
 	}
 }
 
-// TestWhoKnowsWhom: a record of somebody's tells its bearer nothing of whether
-// we know them, and is not kept.
+// TestWhoKnowsWhom: the answer to a record of somebody's tells its bearer
+// nothing of whether we know them. What a contact signed is kept all the same,
+// once: what it revokes may still come.
 func TestWhoKnowsWhom(t *testing.T) {
 	t.Parallel()
 	alice, bob := neighbours(t)
 	eve, other := newPerson(t, "eve", alice.clock), newPerson(t, "other", alice.clock)
-	for _, p := range []*person{bob, other} {
+	for _, p := range []*person{bob, other, bob} {
 		if err := eve.bringRevocation(alice, revokes(t, p, nothingAt(2))); !isRefused(err, protocol.Denied) {
 			t.Errorf("a record of %s, brought by a stranger: %v", p.name, err)
 		}
 	}
-	if n := alice.facts(factRevocation); n != 0 {
+	if n := alice.facts(factRevocation); n != 1 {
 		t.Errorf("%d of them were kept", n)
 	}
 }

@@ -122,9 +122,8 @@ func (t taker) TakeGrant(ctx context.Context, from crypto.DID, g offer.Grant) er
 }
 
 // TakeRevocation keeps a record that ends a delegation known here, whoever
-// brings it. One of which nothing is known is kept if a contact brings their
-// own; else it is remembered for a while only, and not acknowledged, so that
-// nobody learns from the answer whom we know.
+// brings it. One of which nothing is known is kept if a contact signed it, else
+// remembered for a while only; and nobody but its issuer hears that it was.
 func (t taker) TakeRevocation(ctx context.Context, from crypto.DID, token []byte) error {
 	n := t.node
 	record, err := ucan.DecodeInvocation(token)
@@ -140,14 +139,17 @@ func (t taker) TakeRevocation(ctx context.Context, from crypto.DID, token []byte
 	if err != nil {
 		return err
 	}
-	if !weighed.Keep || !weighed.Counts && !n.book.speaksFor(from, revocation.Issuer) {
+	if !weighed.Keep {
 		_, err := n.gate.Revoke(record, chain)
 		return errors.Join(errUnknownTarget, err)
 	}
 	n.changes.Lock()
 	defer n.changes.Unlock()
 	if n.book.knowsWord(word{revocation.Issuer, revocation.Target}) {
-		return nil
+		if weighed.Counts {
+			return nil
+		}
+		return n.unlessStranger(from, revocation)
 	}
 	if !weighed.Counts && n.book.earlyFrom(revocation.Issuer) >= maxReceived {
 		return &protocol.Refusal{Code: protocol.Limit}
@@ -157,13 +159,22 @@ func (t taker) TakeRevocation(ctx context.Context, from crypto.DID, token []byte
 		return err
 	}
 	if !weighed.Counts {
-		return nil
+		return n.unlessStranger(from, revocation)
 	}
 	n.passages.end(revocation.Target)
 	if g, ours := n.book.givenBy(revocation.Target); ours && g.revoked && !g.raised {
 		return n.raise(ctx, g)
 	}
 	return n.vault.SaveMark()
+}
+
+// unlessStranger acknowledges what was kept of which nothing is known here, but
+// to its issuer alone: anybody else would learn from the answer whom we know.
+func (n *Node) unlessStranger(from crypto.DID, r ucan.Revocation) error {
+	if n.book.speaksFor(from, r.Issuer) {
+		return nil
+	}
+	return errUnknownTarget
 }
 
 var errUnknownTarget = errors.New("nothing is known here of what this revokes")

@@ -78,7 +78,10 @@ type RestoreOptions struct {
 
 // Options say how a node is opened; the zero value of a field is its default.
 type Options struct {
-	Home    string
+	Home string
+	// Witness is a folder on the same machine, outside of Home, that tells when
+	// the whole of Home was put back from a backup. Default: none.
+	Witness string
 	Secret  Secret
 	Listen  []string         // multiaddrs; default: UDP and TCP 4721 on every interface
 	Log     *slog.Logger     // default: silent
@@ -203,7 +206,7 @@ func openHome(opt Options) (*Node, error) {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &Node{opt: opt, book: newBook()}
-	v, report, err := vault.Open(opt.Home, opt.Secret.crypto(), vault.Options{FS: opt.Files, Now: opt.Now, Birth: n.birth})
+	v, report, err := vault.Open(opt.Home, opt.Secret.crypto(), vault.Options{FS: opt.Files, Now: opt.Now, Birth: n.birth, Witness: opt.Witness})
 	if err != nil {
 		return nil, err
 	}

@@ -135,7 +135,7 @@ func (l *logbook) bytes() []byte {
 func TestCanaries(t *testing.T) {
 	bin := build(t)      // the compiler writes where it likes
 	world := t.TempDir() // where nothing of it may be
-	for variable, folder := range map[string]string{"HOME": "home", "TMPDIR": "tmp", "XDG_CACHE_HOME": "home/.cache", "XDG_CONFIG_HOME": "home/.config"} {
+	for variable, folder := range map[string]string{"HOME": "home", "TMPDIR": "tmp", "XDG_STATE_HOME": "home/.local/state", "XDG_CACHE_HOME": "home/.cache", "XDG_CONFIG_HOME": "home/.config"} {
 		if err := os.MkdirAll(filepath.Join(world, folder), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			env.Setenv("LC_ALL", "C")
 			env.Setenv("TZ", "UTC")
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			p := &page{nodes: map[string]*process{}, peers: map[string]*peer{}, passed: map[string][][]byte{}}
 			env.Values[pageKey{}] = p
 			env.Defer(p.end)

@@ -11,6 +11,7 @@ exec 2>&1 # what is typed and what is answered, in one stream
 traboule=$(realpath "$1")
 source=${2:-}
 work=$(mktemp -d "${TMPDIR:-/tmp}/traboule-demo.XXXXXX")
+export XDG_STATE_HOME=$work/state
 chmod 700 "$work"
 export TRABOULE_LANG=${TRABOULE_LANG:-en}
 pids=()

@@ -47,7 +47,7 @@ func (a *app) openHere(ctx context.Context, home string, listen []string) (*node
 	if err != nil {
 		return nil, err
 	}
-	return node.OpenHome(ctx, node.Options{Home: home, Secret: secret, Listen: listen, Now: a.now, Version: versionName()})
+	return node.OpenHome(ctx, node.Options{Home: home, Secret: secret, Listen: listen, Now: a.now, Version: versionName(), Witness: a.witness()})
 }
 
 // unlockAt finds what opens the vault in a folder, if there is one: nobody is
@@ -101,4 +101,17 @@ func writeNew(path string, data []byte) error {
 		return problem.New(problem.Unexpected, "file.not-written", "path", path).Because(fmt.Errorf("write %s: %w", path, err))
 	}
 	return nil
+}
+
+// witness is where this machine remembers how far a vault had come, apart from
+// the vault: $XDG_STATE_HOME/traboule, or ~/.local/state/traboule. Without a
+// home folder there is none.
+func (a *app) witness() string {
+	if state := a.getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "traboule")
+	}
+	if home := a.getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "traboule")
+	}
+	return ""
 }

@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TRABOULE_HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("LC_ALL", "C")
 			env.Setenv("TZ", "UTC")
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			return os.WriteFile(filepath.Join(env.WorkDir, "secret"), []byte("a passphrase for tests\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

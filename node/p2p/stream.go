@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/libp2p/go-libp2p/core/network"
 
@@ -83,7 +84,7 @@ func (s *stream) failed(tried string, err error) error {
 		err = ErrClosed
 	case errors.As(err, &timeout) && timeout.Timeout():
 		err = os.ErrDeadlineExceeded
-	case errors.Is(err, network.ErrReset):
+	case errors.Is(err, network.ErrReset), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 		err = ErrReset
 	}
 	return fmt.Errorf("%s %s: %w", tried, s.peer, err)

@@ -4,8 +4,10 @@ package vault
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/crypto/canonical"
@@ -186,7 +188,22 @@ func (v *Vault) SaveMark() error {
 			return fmt.Errorf("save the mark: %w", err)
 		}
 	}
+	v.saveWitness(sealed)
 	return nil
+}
+
+// saveWitness keeps a copy of the mark outside of the vault. It is an extra:
+// where it cannot be written, a lagging one harms nothing.
+func (v *Vault) saveWitness(sealed []byte) {
+	if v.opt.Witness == "" || v.opt.FS.MkdirAll(v.opt.Witness, 0o700) != nil {
+		return
+	}
+	_ = disk.WriteFileAtomic(v.opt.FS, v.witness(), sealed, 0o600)
+}
+
+func (v *Vault) witness() string {
+	id := v.ring.VaultID()
+	return filepath.Join(v.opt.Witness, hex.EncodeToString(id[:])+".mark")
 }
 
 // mark is SaveMark after something that is durable already: a full disk is no
@@ -202,6 +219,11 @@ func (v *Vault) mark() error {
 // none: then nobody can tell whether the journal is the newest.
 func (v *Vault) readMark(r *Report) (best markFile, doubt Suspension) {
 	found := 0
+	if v.opt.Witness != "" {
+		if m, err := v.readMarkAt(v.witness()); err == nil {
+			best = m
+		}
+	}
 	for _, name := range []string{markA, markB} {
 		m, err := v.readMarkFile(name)
 		if err != nil {
@@ -219,8 +241,10 @@ func (v *Vault) readMark(r *Report) (best markFile, doubt Suspension) {
 	return best, ""
 }
 
-func (v *Vault) readMarkFile(name string) (m markFile, err error) {
-	sealed, err := disk.ReadFile(v.opt.FS, v.path(name), maxMark)
+func (v *Vault) readMarkFile(name string) (m markFile, err error) { return v.readMarkAt(v.path(name)) }
+
+func (v *Vault) readMarkAt(path string) (m markFile, err error) {
+	sealed, err := disk.ReadFile(v.opt.FS, path, maxMark)
 	if err != nil {
 		return m, err
 	}

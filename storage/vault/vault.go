@@ -38,8 +38,12 @@ type Options struct {
 	Rand    io.Reader        // default crypto/rand.Reader
 	Keep    int              // versions kept of a data set; default 10
 	Workers int              // goroutines that seal while adding; default one per core
-	Reserve int64            // bytes kept free on the disk; default 32 MiB, negative for none
-	Argon   crypto.Argon     // cost of a passphrase that Restore sets; default that of crypto
+	// Witness is a folder outside the vault, on the same machine, where a third
+	// copy of the mark is kept: it tells when the whole vault was put back from
+	// a backup. Default: none, and such a backup goes unnoticed.
+	Witness string
+	Reserve int64        // bytes kept free on the disk; default 32 MiB, negative for none
+	Argon   crypto.Argon // cost of a passphrase that Restore sets; default that of crypto
 
 	// Birth is called once for each new data set, with the key pair that is
 	// its DID. The key signs what it must and is then forgotten; the facts

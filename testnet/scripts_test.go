@@ -14,6 +14,19 @@ import (
 // clockVariable shifts the clock of a node of these tests.
 const clockVariable = "TRABOULE_TEST_CLOCK"
 
+// TestMain keeps what nodes remember outside of their folders out of the
+// account that runs the tests.
+func TestMain(m *testing.M) {
+	state, err := os.MkdirTemp("", "traboule-state-")
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("XDG_STATE_HOME", state)
+	code := m.Run()
+	os.RemoveAll(state)
+	os.Exit(code)
+}
+
 // TestScripts runs the pages of testdata. Every node on them is a process of
 // its own; every peer is a libp2p host in this process. What a page may say
 // besides the commands of testscript:

@@ -335,6 +335,36 @@ func (l lie) Block(_ context.Context, name crypto.BlockName, dst []byte) ([]byte
 	return nil, transfer.ErrMissing
 }
 
+// TestUnknownKind: a data set of a kind that only later versions know is refused
+// as that, before its content is fetched.
+func TestUnknownKind(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	gift := bob.add("gift", tree{"x": "x"})
+	g := bob.give("gift", alice)
+	l := newLiar(t, bob, crypto.DID(gift.Dataset), nil)
+	sealer, err := bob.keys.Sealer(l.head.Dataset, "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, key, err := sealer.Seal(nil, storage.Description{Name: "gift", Kind: "dreams"}.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.head.Description = storage.Ref{Name: crypto.NameOf(sealed), Key: key}
+	l.pages[l.head.Description.Name] = sealed
+	if l.raw, err = storage.SignHead(bob.keys.Node(), l.head); err != nil {
+		t.Fatal(err)
+	}
+	bob.net().host.Handle(transfer.ProtocolID, func(ctx context.Context, s protocol.Stream) {
+		_ = transfer.Serve(ctx, s, l, transfer.ServerOptions{})
+	})
+	p := fails(alice, Fetch, FetchRequest{Grant: g.Grant.ID}, "fetch.unknown-kind")
+	if p.Args["kind"] != "dreams" || l.wanted[l.head.Root.Name] {
+		t.Errorf("refused with %v; pages asked for: %v", p.Args, l.wanted[l.head.Root.Name])
+	}
+}
+
 // TestPlantedBlocks: a grantee who gives back a data set that is made of our
 // own blocks learns nothing of what is here, and removing it harms nothing.
 func TestPlantedBlocks(t *testing.T) {

@@ -246,7 +246,30 @@ func (f *fetching) description(ctx context.Context) error {
 	if f.head.Description.IsZero() {
 		return nil
 	}
-	return f.blocks(ctx, []storage.Ref{f.head.Description})
+	if err := f.blocks(ctx, []storage.Ref{f.head.Description}); err != nil {
+		return err
+	}
+	return f.checkKind()
+}
+
+// checkKind refuses a data set of a kind that only later versions know.
+func (f *fetching) checkKind() error {
+	sealed, err := f.node.vault.Blocks().Get(f.head.Description.Name, nil)
+	if err != nil {
+		return err
+	}
+	text, err := crypto.OpenBlock(nil, f.head.Dataset, f.head.Description.Key, sealed)
+	if err != nil {
+		return misbehaved(err)
+	}
+	d, err := storage.ParseDescription(text)
+	if err != nil {
+		return misbehaved(err)
+	}
+	if d.Kind != storage.KindFiles {
+		return problem.New(problem.Invalid, "fetch.unknown-kind", "kind", d.Kind, "name", f.grant.Name)
+	}
+	return nil
 }
 
 const pagesAtOnce = 1024

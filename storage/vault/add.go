@@ -94,7 +94,7 @@ func (v *Vault) add(ctx context.Context, name, path string, opt AddOptions) (Add
 func (v *Vault) forecast(s *scan, name, path string) AddResult {
 	head := storage.Head{Sequence: storage.SequenceOf(v.Incarnation(), 1), Time: v.opt.Now().Unix(), Counts: s.counts()}
 	return AddResult{New: true, Added: len(s.list), Skipped: s.skipped, NewBytes: s.sealedBytes(), Head: head,
-		Dataset: Dataset{Name: name, Kind: "files", Source: path}}
+		Dataset: Dataset{Name: name, Kind: storage.KindFiles, Source: path}}
 }
 
 // settle makes the data set, or changes its source and settings.
@@ -118,7 +118,7 @@ func (v *Vault) birth(ctx context.Context, name, path string, keep int) (*datase
 	if err != nil {
 		return nil, err
 	}
-	d := &dataset{did: did, name: name, kind: "files", source: path, created: v.opt.Now().Unix(), keep: max(keep, 0)}
+	d := &dataset{did: did, name: name, kind: storage.KindFiles, source: path, created: v.opt.Now().Unix(), keep: max(keep, 0)}
 	changes := []change{d.change()}
 	if v.opt.Birth != nil {
 		facts, err := v.opt.Birth(birth)

@@ -353,7 +353,7 @@ func (s *state) applyReceived(c change) error {
 		d = &dataset{did: h.Dataset, created: b.Time}
 		s.sets[h.Dataset] = d
 	}
-	d.name, d.kind, d.from, d.generation = b.Name, "files", crypto.DID(b.From), max(d.generation, h.Generation)
+	d.name, d.kind, d.from, d.generation = b.Name, storage.KindFiles, crypto.DID(b.From), max(d.generation, h.Generation)
 	d.versions = append(otherViews(d.versions, h.View), SignedHead{h, b.Head})
 	s.opened[c.scope] = true
 	delete(s.pending, c.scope)

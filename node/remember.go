@@ -54,6 +54,15 @@ func fact(kind uint16, scope crypto.Scope, body any) vault.Fact {
 	return vault.Fact{Kind: kind, Scope: scope, Body: canonical.MustMarshal(body)}
 }
 
+// with reads a fact's body for whoever applies it.
+func with[T any](rec vault.Recorded, apply func(T, vault.Recorded) error) error {
+	var body T
+	if err := canonical.Unmarshal(rec.Body, &body); err != nil {
+		return err
+	}
+	return apply(body, rec)
+}
+
 // apply takes one fact into the book or the gate. What was erased is skipped.
 func (n *Node) apply(rec vault.Recorded) error {
 	b := n.book
@@ -68,19 +77,19 @@ func (n *Node) apply(rec vault.Recorded) error {
 	case factInvitation:
 		return b.applyInvitation(rec)
 	case factContact:
-		return b.applyContact(rec)
+		return with(rec, b.applyContact)
 	case factContactGone:
 		b.dropContact(crypto.DID(rec.Body))
 	case factUpperLinks:
-		return b.applyUpperLinks(rec)
+		return with(rec, b.applyUpperLinks)
 	case factGiven:
-		return b.applyGiven(rec)
+		return with(rec, b.applyGiven)
 	case factAcknowledged:
-		return b.applyAcknowledged(rec)
+		return with(rec, b.applyAcknowledged)
 	case factRaised:
 		return b.applyRaised(rec)
 	case factOwed:
-		return b.applyOwed(rec)
+		return with(rec, b.applyOwed)
 	case factPaid:
 		c, err := asCID(rec.Body)
 		delete(b.owed, c)
@@ -91,9 +100,9 @@ func (n *Node) apply(rec vault.Recorded) error {
 	case factReceivedGrant:
 		return n.applyReceived(rec)
 	case factFetched:
-		return b.applyFetched(rec)
+		return with(rec, b.applyFetched)
 	case factDelivered:
-		if err := b.applyDelivered(rec); err != nil {
+		if err := with(rec, b.applyDelivered); err != nil {
 			return err
 		}
 		return n.applyPublic(rec)
@@ -153,11 +162,7 @@ func (b *book) applyInvitation(rec vault.Recorded) error {
 	return nil
 }
 
-func (b *book) applyContact(rec vault.Recorded) error {
-	var f contactFact
-	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
-		return err
-	}
+func (b *book) applyContact(f contactFact, rec vault.Recorded) error {
 	card, err := contact.ReadCard(f.Card)
 	if err != nil {
 		return fmt.Errorf("card: %w", err)
@@ -166,11 +171,7 @@ func (b *book) applyContact(rec vault.Recorded) error {
 	return nil
 }
 
-func (b *book) applyUpperLinks(rec vault.Recorded) error {
-	var f upperLinks
-	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
-		return err
-	}
+func (b *book) applyUpperLinks(f upperLinks, _ vault.Recorded) error {
 	chain, err := grant.DecodeChain([][]byte{f.Birth, f.Node})
 	if err != nil {
 		return err
@@ -179,11 +180,7 @@ func (b *book) applyUpperLinks(rec vault.Recorded) error {
 	return nil
 }
 
-func (b *book) applyGiven(rec vault.Recorded) error {
-	var f givenFact
-	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
-		return err
-	}
+func (b *book) applyGiven(f givenFact, rec vault.Recorded) error {
 	leaf, err := ucan.DecodeDelegation(f.Leaf)
 	if err != nil {
 		return err
@@ -196,11 +193,7 @@ func (b *book) applyGiven(rec vault.Recorded) error {
 	return nil
 }
 
-func (b *book) applyAcknowledged(rec vault.Recorded) error {
-	var f acknowledgement
-	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
-		return err
-	}
+func (b *book) applyAcknowledged(f acknowledgement, _ vault.Recorded) error {
 	c, err := asCID(f.Grant)
 	if err != nil {
 		return err
@@ -212,11 +205,7 @@ func (b *book) applyAcknowledged(rec vault.Recorded) error {
 	return nil
 }
 
-func (b *book) applyOwed(rec vault.Recorded) error {
-	var f owedRecord
-	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
-		return err
-	}
+func (b *book) applyOwed(f owedRecord, rec vault.Recorded) error {
 	record, err := ucan.DecodeInvocation(f.Record)
 	if err != nil {
 		return err
@@ -262,11 +251,7 @@ func (n *Node) applyReceived(rec vault.Recorded) error {
 	return nil
 }
 
-func (b *book) applyFetched(rec vault.Recorded) error {
-	var f fetched
-	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
-		return err
-	}
+func (b *book) applyFetched(f fetched, rec vault.Recorded) error {
 	c, err := asCID(f.Grant)
 	if err != nil {
 		return err
@@ -278,11 +263,7 @@ func (b *book) applyFetched(rec vault.Recorded) error {
 	return nil
 }
 
-func (b *book) applyDelivered(rec vault.Recorded) error {
-	var f delivery
-	if err := canonical.Unmarshal(rec.Body, &f); err != nil {
-		return err
-	}
+func (b *book) applyDelivered(f delivery, rec vault.Recorded) error {
 	c, err := asCID(f.Grant)
 	if err != nil {
 		return err

@@ -110,34 +110,39 @@ func (t *teller) tell(rec vault.Recorded) (LogLine, bool, error) {
 	var err error
 	switch rec.Kind {
 	case factContact:
-		told, err = t.contact(&line, rec.Body)
+		told, err = tellOf(&line, rec.Body, t.contact)
 	case factContactGone:
 		line.Event, line.Contact, told = "contact.removed", t.name(crypto.DID(rec.Body)), true
 	case factGiven:
-		told, err = t.given(&line, rec.Body)
+		told, err = tellOf(&line, rec.Body, t.given)
 	case factAcknowledged:
-		told, err = t.acknowledged(&line, rec.Body)
+		told, err = tellOf(&line, rec.Body, t.acknowledged)
 	case factReceivedGrant:
-		told, err = t.received(&line, rec.Body)
+		told, err = tellOf(&line, rec.Body, t.received)
 	case factRevocation:
 		told, err = t.revoked(&line, rec.Public)
 	case factDelivered:
-		told, err = t.delivered(&line, rec.Body)
+		told, err = tellOf(&line, rec.Body, t.delivered)
 	case factFetched:
-		told, err = t.fetched(&line, rec.Body)
+		told, err = tellOf(&line, rec.Body, t.fetched)
 	case factDenials:
-		told, err = t.denied(&line, rec.Body)
+		told, err = tellOf(&line, rec.Body, t.denied)
 	case factConfirmed:
 		line.Event, told = "grants.confirmed", true
 	}
 	return line, told, err
 }
 
-func (t *teller) contact(line *LogLine, body []byte) (bool, error) {
-	var f contactFact
-	if err := canonical.Unmarshal(body, &f); err != nil {
+// tellOf reads a fact's body for whoever tells it.
+func tellOf[T any](line *LogLine, body []byte, tell func(*LogLine, T) (bool, error)) (bool, error) {
+	var fact T
+	if err := canonical.Unmarshal(body, &fact); err != nil {
 		return false, err
 	}
+	return tell(line, fact)
+}
+
+func (t *teller) contact(line *LogLine, f contactFact) (bool, error) {
 	_, before := t.contacts[f.Owner]
 	t.contacts[f.Owner] = f.Name
 	line.Contact = f.Name
@@ -154,11 +159,7 @@ func (t *teller) contact(line *LogLine, body []byte) (bool, error) {
 	return true, nil
 }
 
-func (t *teller) given(line *LogLine, body []byte) (bool, error) {
-	var f givenFact
-	if err := canonical.Unmarshal(body, &f); err != nil {
-		return false, err
-	}
+func (t *teller) given(line *LogLine, f givenFact) (bool, error) {
 	leaf, err := ucan.DecodeDelegation(f.Leaf)
 	if err != nil {
 		return false, err
@@ -173,11 +174,7 @@ func (t *teller) given(line *LogLine, body []byte) (bool, error) {
 	return true, nil
 }
 
-func (t *teller) acknowledged(line *LogLine, body []byte) (bool, error) {
-	var f acknowledgement
-	if err := canonical.Unmarshal(body, &f); err != nil {
-		return false, err
-	}
+func (t *teller) acknowledged(line *LogLine, f acknowledgement) (bool, error) {
 	line.Event = "grant.acknowledged"
 	if f.Revocation {
 		line.Event = "revocation.acknowledged"
@@ -200,11 +197,7 @@ func (t *teller) about(line *LogLine, grantCID []byte) error {
 	return nil
 }
 
-func (t *teller) received(line *LogLine, body []byte) (bool, error) {
-	var f receivedGrant
-	if err := canonical.Unmarshal(body, &f); err != nil {
-		return false, err
-	}
+func (t *teller) received(line *LogLine, f receivedGrant) (bool, error) {
 	chain, err := grant.DecodeChain(f.Chain)
 	if err != nil {
 		return false, err
@@ -235,11 +228,7 @@ func (t *teller) revoked(line *LogLine, record []byte) (bool, error) {
 	return true, nil
 }
 
-func (t *teller) delivered(line *LogLine, body []byte) (bool, error) {
-	var f delivery
-	if err := canonical.Unmarshal(body, &f); err != nil {
-		return false, err
-	}
+func (t *teller) delivered(line *LogLine, f delivery) (bool, error) {
 	line.Event = "delivered"
 	if f.Repeated {
 		line.Event = "delivered.again"
@@ -252,20 +241,12 @@ func (t *teller) delivered(line *LogLine, body []byte) (bool, error) {
 	return true, t.about(line, f.Grant)
 }
 
-func (t *teller) fetched(line *LogLine, body []byte) (bool, error) {
-	var f fetched
-	if err := canonical.Unmarshal(body, &f); err != nil {
-		return false, err
-	}
+func (t *teller) fetched(line *LogLine, f fetched) (bool, error) {
 	line.Event, line.Args = "received", amounts(f.Version, f.Files, f.Bytes)
 	return true, t.about(line, f.Grant)
 }
 
-func (t *teller) denied(line *LogLine, body []byte) (bool, error) {
-	var f denials
-	if err := canonical.Unmarshal(body, &f); err != nil {
-		return false, err
-	}
+func (t *teller) denied(line *LogLine, f denials) (bool, error) {
 	line.Event = "denied"
 	line.Args = map[string]string{"reason": f.Reason, "count": strconv.FormatUint(f.Count, 10)}
 	if f.Peer != "" {

@@ -17,6 +17,9 @@ import (
 
 func TestMain(m *testing.M) {
 	weakForTests = "yes"
+	if os.Getenv("XDG_STATE_HOME") == "" { // nothing is left in the account that runs the tests
+		os.Setenv("XDG_STATE_HOME", filepath.Join(os.DevNull, "state"))
+	}
 	testscript.Main(m, map[string]func(){"traboule": main})
 }
 

@@ -150,11 +150,10 @@ func (l *link) exchange(ctx context.Context, link contact.Link) (contact.Card, [
 	if err != nil {
 		return contact.Card{}, nil, err
 	}
-	stream, err := l.dial(ctx, link.Node, link.Addresses, contact.ProtocolID)
-	if err != nil {
-		return contact.Card{}, nil, about(err, "contact", link.Owner.Short())
+	card, raw, err := l.fetchCard(ctx, link, own)
+	if isCut(err) { // over a connection that was closed without our noticing
+		card, raw, err = l.fetchCard(ctx, link, own)
 	}
-	card, raw, err := contact.Fetch(ctx, stream, link, own, contact.Options{Now: l.node.opt.Now})
 	switch {
 	case err == nil:
 		return card, raw, nil
@@ -168,6 +167,14 @@ func (l *link) exchange(ctx context.Context, link contact.Link) (contact.Card, [
 		return card, nil, problem.New(problem.Unreachable, "peer.nobody", "contact", link.Owner.Short()).Because(err)
 	}
 	return card, nil, about(err, "contact", link.Owner.Short())
+}
+
+func (l *link) fetchCard(ctx context.Context, link contact.Link, own []byte) (contact.Card, []byte, error) {
+	stream, err := l.dial(ctx, link.Node, link.Addresses, contact.ProtocolID)
+	if err != nil {
+		return contact.Card{}, nil, err
+	}
+	return contact.Fetch(ctx, stream, link, own, contact.Options{Now: l.node.opt.Now})
 }
 
 // contactName is a free name for a contact: the one wanted, or the card's.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -356,4 +357,37 @@ func strangeCID(t *testing.T, i int) cid.Cid {
 		t.Fatal(err)
 	}
 	return cid.NewCidV1(cid.DagCBOR, sum)
+}
+
+// TestHandedOverAtOnce: however many tries meet, a grant, and its revocation,
+// are acknowledged once.
+func TestHandedOverAtOnce(t *testing.T) {
+	t.Parallel()
+	alice, _ := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	alice.leave()
+	r := do(alice, Grant, GrantRequest{Name: "notes", To: "bob"})
+	alice.start()
+	g := alice.book.givenOn("")[0]
+	atOnce := func(push func(context.Context, given) error) {
+		var pushing sync.WaitGroup
+		for range 8 {
+			pushing.Go(func() {
+				if err := push(t.Context(), g); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		pushing.Wait()
+	}
+	atOnce(alice.net().pushGrant)
+	if n := alice.facts(factAcknowledged); n != 1 {
+		t.Errorf("the grant is acknowledged %d times", n)
+	}
+	do(alice, Revoke, NameRequest{Name: r.Grant.ID})
+	g = alice.book.givenOn("")[0]
+	atOnce(alice.net().pushRevocation)
+	if n := alice.facts(factAcknowledged); n != 2 {
+		t.Errorf("the grant and its revocation are acknowledged %d times", n)
+	}
 }

@@ -61,7 +61,19 @@ func (l *link) push(ctx context.Context, g given, revocation bool, bring func(co
 	if err := bring(ctx, stream); err != nil {
 		return err
 	}
-	return l.node.record(ctx, fact(factAcknowledged, crypto.DatasetScope(g.Dataset), acknowledgement{
+	return l.node.acknowledge(ctx, g, revocation)
+}
+
+// acknowledge records that a grantee's node has a grant, or its revocation:
+// once, however many tries to hand it over met.
+func (n *Node) acknowledge(ctx context.Context, g given, revocation bool) error {
+	n.changes.Lock()
+	defer n.changes.Unlock()
+	now, here := n.book.givenBy(g.cid)
+	if !here || revocation && now.told || !revocation && now.acknowledged {
+		return nil
+	}
+	return n.record(ctx, fact(factAcknowledged, crypto.DatasetScope(g.Dataset), acknowledgement{
 		Grant: g.cid.Bytes(), Revocation: revocation,
 	}))
 }
@@ -79,6 +91,11 @@ func (l *link) pay(ctx context.Context, record cid.Cid, owed owedRecord) error {
 	}
 	if err := offer.BringRevocation(ctx, stream, owed.Record, offer.Options{}); err != nil {
 		return err
+	}
+	l.node.changes.Lock()
+	defer l.node.changes.Unlock()
+	if _, still := l.node.book.owedList()[record]; !still {
+		return nil
 	}
 	return l.node.record(ctx, vault.Fact{Kind: factPaid, Scope: crypto.ContactScope(owed.Owner), Body: record.Bytes()})
 }

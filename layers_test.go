@@ -328,7 +328,7 @@ func readTree(t *testing.T, visit func(name string, text string)) {
 			return err
 		case d.IsDir() && (name == ".git" || name == "bin" || name == "dist"):
 			return fs.SkipDir
-		case d.IsDir() || !d.Type().IsRegular() || strings.HasPrefix(name, "zz_"): // scratch, never committed
+		case name == ".git" || d.IsDir() || !d.Type().IsRegular() || strings.HasPrefix(name, "zz_"): // a work tree's pointer; scratch, never committed
 			return nil
 		}
 		data, err := os.ReadFile(name)

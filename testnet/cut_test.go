@@ -256,7 +256,7 @@ func blocksIn(t *testing.T, dir string) map[crypto.BlockName]struct{} {
 		t.Fatal(err)
 	}
 	list := map[crypto.BlockName]struct{}{}
-	for name := range v.Blocks().Names {
+	for name := range v.Blocks().Names() {
 		list[name] = struct{}{}
 	}
 	if err := v.Close(); err != nil {

@@ -95,7 +95,7 @@ func (b boxo) AllKeysChan(ctx context.Context) (<-chan cid.Cid, error) {
 	ch := make(chan cid.Cid)
 	go func() { // ends with the reader: either all is read or ctx is done
 		defer close(ch)
-		for name := range b.s.Names {
+		for name := range b.s.Names() {
 			select {
 			case ch <- name.CID():
 			case <-ctx.Done():

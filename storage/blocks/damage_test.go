@@ -345,7 +345,7 @@ func FuzzPackScan(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for name := range s.Names {
+		for name := range s.Names() {
 			if got, err := s.Get(name, nil); err == nil && crypto.NameOf(got) != name {
 				t.Fatal("a wrong answer")
 			}

@@ -109,9 +109,9 @@ func TestRandomAgainstMap(t *testing.T) {
 					t.Fatalf("%d blocks, want %d", st.Blocks, len(model))
 				}
 				n := 0
-				for name := range s.Names {
-					if size, ok := s.Size(name); !ok || size != len(model[name]) {
-						t.Fatalf("size %d, %v", size, ok)
+				for name, listed := range s.Names() {
+					if size, ok := s.Size(name); !ok || size != len(model[name]) || listed != size {
+						t.Fatalf("size %d, listed %d, %v", size, listed, ok)
 					}
 					n++
 				}

@@ -5,6 +5,7 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"testing"
 
 	"github.com/ipfs/boxo/blockstore"
@@ -105,17 +106,20 @@ func (b boxo) Delete(name crypto.BlockName) error {
 	return b.DeleteBlock(context.Background(), name.CID())
 }
 
-func (b boxo) Names(yield func(crypto.BlockName) bool) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	all, err := b.AllKeysChan(ctx)
-	if err != nil {
-		return
-	}
-	for c := range all {
-		name, err := crypto.BlockNameFromCID(c)
-		if err != nil || !yield(name) {
+func (b boxo) Names() iter.Seq2[crypto.BlockName, int] {
+	return func(yield func(crypto.BlockName, int) bool) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		all, err := b.AllKeysChan(ctx)
+		if err != nil {
 			return
+		}
+		for c := range all {
+			name, err := crypto.BlockNameFromCID(c)
+			size, _ := b.Size(name)
+			if err != nil || !yield(name, size) {
+				return
+			}
 		}
 	}
 }

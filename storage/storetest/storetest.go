@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"sync"
 	"testing"
 
@@ -30,8 +31,8 @@ type Blocks interface {
 	Size(name crypto.BlockName) (int, bool)
 	// Delete removes a block; what is not there is no error.
 	Delete(name crypto.BlockName) error
-	// Names calls yield with each name, in any order, until it says no.
-	Names(yield func(crypto.BlockName) bool)
+	// Names gives each name with the length of its block, in any order.
+	Names() iter.Seq2[crypto.BlockName, int]
 	// Sync returns when all of this is durable.
 	Sync() error
 }
@@ -129,21 +130,25 @@ func deletes(t *testing.T, s Blocks) {
 }
 
 func names(t *testing.T, s Blocks) {
-	want := map[crypto.BlockName]bool{}
+	want := map[crypto.BlockName]int{}
 	for n := range 20 {
 		put(t, s, block(n), true)
-		want[block(n).name] = true
+		want[block(n).name] = len(block(n).data)
 	}
-	for name := range s.Names {
-		if !want[name] {
-			t.Errorf("unknown name, or twice: %v", name)
+	if err := s.Delete(block(3).name); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	delete(want, block(3).name)
+	for name, size := range s.Names() {
+		if known, ok := want[name]; !ok || size != known {
+			t.Errorf("unknown name, or twice, or of the wrong size: %v, %d bytes", name, size)
 		}
 		delete(want, name)
 	}
 	if len(want) > 0 {
 		t.Errorf("%d names are missing", len(want))
 	}
-	for range s.Names {
+	for range s.Names() {
 		break
 	}
 }

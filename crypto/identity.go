@@ -45,6 +45,9 @@ func ParseDID(s string) (DID, error) {
 	if len(s) != didLength || !strings.HasPrefix(s, didPrefix) {
 		return "", ErrBadDID
 	}
+	if did, ok := knownDIDs.find(s); ok {
+		return did, nil
+	}
 	raw, err := base58.Decode(s[len(didPrefix):])
 	if err != nil || len(raw) != 2+ed25519.PublicKeySize || raw[0] != ed25519Codec[0] || raw[1] != ed25519Codec[1] {
 		return "", ErrBadDID
@@ -52,7 +55,7 @@ func ParseDID(s string) (DID, error) {
 	if err := checkPublicKey(raw[2:]); err != nil {
 		return "", err
 	}
-	return DID(s), nil
+	return knownDIDs.keep(s), nil
 }
 
 // DIDFromPublicKey names the holder of a 32-byte Ed25519 public key.

@@ -34,7 +34,7 @@ type Token []byte
 // sealed is what every checked token keeps of its envelope.
 type sealed struct {
 	token  string
-	signed string // the part of token that the signature covers
+	digest [32]byte // of the part of token that the signature covers
 	id     cid.Cid
 }
 
@@ -47,21 +47,23 @@ func (s *sealed) Bytes() Token { return Token(s.token) }
 
 // PayloadDigest is the SHA2-256 of the signed bytes. Two tokens that say the
 // same under different signatures share it.
-func (s *sealed) PayloadDigest() [32]byte { return sha256.Sum256([]byte(s.signed)) }
+func (s *sealed) PayloadDigest() [32]byte { return s.digest }
 
 // cidPrefix begins the CID of every token: version 1, DAG-CBOR, SHA2-256, 32.
 const cidPrefix = "\x01\x71\x12\x20"
 
-func tokenCID(token string) (cid.Cid, error) {
-	sum := sha256.Sum256([]byte(token))
+func tokenCID(token []byte) (cid.Cid, error) {
+	sum := sha256.Sum256(token)
 	return cid.Cast(append([]byte(cidPrefix), sum[:]...))
 }
 
-// envelope is a token that was taken apart but not yet believed.
+// envelope is a token that was taken apart but not yet believed. Its slices
+// are the caller's memory, its texts a copy.
 type envelope struct {
+	raw       []byte
 	token     string
-	signature string
-	signed    string
+	signature []byte
+	signed    []byte // the part of raw that the signature covers
 	claims    Map
 }
 
@@ -71,7 +73,7 @@ func openEnvelope(b []byte, limit int, tag string) (*envelope, error) {
 	if len(b) > limit {
 		return nil, refuse(TooLarge, "%d bytes, at most %d", len(b), limit)
 	}
-	e := &envelope{token: string(b)}
+	e := &envelope{raw: b, token: string(b)}
 	payload, err := e.split()
 	if err == nil {
 		err = e.unwrap(payload, tag)
@@ -98,8 +100,8 @@ func (e *envelope) split() (payload Value, err error) {
 	if signature.kind != KindBytes {
 		return Value{}, d.bad("a signature is a byte string")
 	}
-	e.signature = signature.str
-	e.signed = e.token[d.pos:]
+	e.signature = e.raw[d.pos-len(signature.str) : d.pos]
+	e.signed = e.raw[d.pos:]
 	if payload, err = d.value(); err != nil {
 		return Value{}, err
 	}
@@ -126,14 +128,14 @@ func (e *envelope) unwrap(payload Value, tag string) error {
 
 // verify checks that issuer signed the envelope, and names it.
 func (e *envelope) verify(issuer crypto.DID) (sealed, error) {
-	if err := crypto.Verify(issuer, []byte(e.signed), []byte(e.signature)); err != nil {
+	if err := crypto.Verify(issuer, e.signed, e.signature); err != nil {
 		return sealed{}, refuse(InvalidSignature, "verify as %s: %w", issuer.Short(), err)
 	}
-	id, err := tokenCID(e.token)
+	id, err := tokenCID(e.raw)
 	if err != nil {
 		return sealed{}, &Error{Malformed, NoProof, fmt.Errorf("name the token: %w", err)}
 	}
-	return sealed{token: e.token, signed: e.signed, id: id}, nil
+	return sealed{token: e.token, digest: sha256.Sum256(e.signed), id: id}, nil
 }
 
 // seal signs claims under tag.

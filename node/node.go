@@ -16,6 +16,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -95,6 +96,10 @@ type Options struct {
 	// Files may stand in for the computer's file system, for tests with disks
 	// that fail. Default: disk.OS.
 	Files disk.FS
+
+	// Commands may listen for commands elsewhere, for tests whose Home is no
+	// folder of the computer's. Default: [control.Listen] in Home.
+	Commands func() (net.Listener, error)
 }
 
 // RunInfo is what there is to say once the node is on the network.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -70,7 +71,7 @@ func (n *Node) run(ctx context.Context, ready func(RunInfo)) error {
 		n.opt.Log.Error("housekeeping", "error", err)
 	}
 	l.answer()
-	commands, err := control.Listen(n.opt.Home)
+	commands, err := n.commands()
 	if err != nil {
 		return errors.Join(err, host.Close())
 	}
@@ -86,6 +87,14 @@ func (n *Node) run(ctx context.Context, ready func(RunInfo)) error {
 	})
 	err = group.Wait()
 	return errors.Join(err, n.saveDenials(context.WithoutCancel(ctx)))
+}
+
+// commands is where commands are listened for.
+func (n *Node) commands() (net.Listener, error) {
+	if n.opt.Commands != nil {
+		return n.opt.Commands()
+	}
+	return control.Listen(n.opt.Home)
 }
 
 // command carries out an operation that came as JSON.

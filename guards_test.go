@@ -3,6 +3,9 @@
 package traboule_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path"
 	"regexp"
@@ -130,4 +133,79 @@ func TestPagesLinkToWhatIsThere(t *testing.T) {
 			}
 		}
 	})
+}
+
+// writers are the places that may change files without package disk, which is
+// what lets a failing or forgetful disk stand in for the real one.
+var writers = map[string]string{
+	"storage/disk/":           "it is the door",
+	"storage/disk/disktest/":  "it starts processes and spoils files, for tests",
+	"storage/index/":          "badger opens its files by itself, and the index is disposable",
+	"storage/vault/export.go": "it writes to the owner's folder, which is not the vault's",
+	"storage/vault/scan.go":   "it opens the owner's folder, to read it",
+	"node/control/control.go": "the socket: no file of the vault's, and made anew at each start",
+	"cmd/traboule/":           "files that the owner names, and what a failed init leaves",
+	"testnet/":                "homes of nodes under test",
+	".ci/":                    "what runs the tests",
+}
+
+// changing are the functions of package os that change files, or can.
+var changing = []string{
+	"Chmod", "Chtimes", "CopyFS", "Create", "CreateTemp", "Link", "Mkdir", "MkdirAll", "MkdirTemp", "NewFile", "OpenFile",
+	"OpenInRoot", "OpenRoot", "Remove", "RemoveAll", "Rename", "Symlink", "Truncate", "WriteFile",
+}
+
+// TestFilesChangeThroughDisk: nobody else changes a file behind package disk's
+// back.
+func TestFilesChangeThroughDisk(t *testing.T) {
+	readTree(t, func(name, text string) {
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		for _, call := range changes(t, name, text) {
+			if writer(name) == "" {
+				t.Errorf("%s: calls os.%s: go through package disk, or add a line with the reason to \"writers\"", name, call)
+			}
+		}
+	})
+	if planted := changes(t, "x.go", "package x\nimport o \"os\"\nvar f = o.Rename"); len(planted) != 1 {
+		t.Error("a planted call is not found: the test proves nothing")
+	}
+}
+
+// writer is the line that lets a file change files, or "".
+func writer(name string) string {
+	for place := range writers {
+		if name == place || strings.HasSuffix(place, "/") && strings.HasPrefix(name, place) {
+			return place
+		}
+	}
+	return ""
+}
+
+// changes lists what a source file takes of package os to change files.
+func changes(t *testing.T, name, text string) (list []string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), name, text, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	system := ""
+	for _, i := range f.Imports {
+		if i.Path.Value == `"os"` {
+			system = "os"
+			if i.Name != nil {
+				system = i.Name.Name
+			}
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok && system != "" {
+			if x, ok := s.X.(*ast.Ident); ok && x.Name == system && slices.Contains(changing, s.Sel.Name) {
+				list = append(list, s.Sel.Name)
+			}
+		}
+		return true
+	})
+	return list
 }

@@ -124,10 +124,10 @@ func damageNotices(found []vault.Damage) []Notice {
 
 // RepairHome mends a vault that cannot be opened, or one that can; no process
 // may have it open.
-func RepairHome(ctx context.Context, home string, secret Secret) (RepairResult, error) {
-	found, err := vault.Repair(ctx, home, secret.crypto(), vault.Options{})
+func RepairHome(ctx context.Context, opt Options) (RepairResult, error) {
+	found, err := vault.Repair(ctx, opt.Home, opt.Secret.crypto(), vault.Options{FS: opt.Files, Now: opt.Now, Witness: opt.Witness})
 	if err != nil {
-		return RepairResult{}, explain(about(err, "home", home))
+		return RepairResult{}, explain(about(err, "home", opt.Home))
 	}
 	var lost, left []vault.Damage
 	for _, d := range found.Damages {
@@ -138,7 +138,7 @@ func RepairHome(ctx context.Context, home string, secret Secret) (RepairResult, 
 		left = append(left, d)
 	}
 	r := RepairResult{Mended: healings(found.Healed), Lost: damageNotices(lost), Left: damageNotices(left)}
-	n, err := OpenHome(ctx, Options{Home: home, Secret: secret})
+	n, err := OpenHome(ctx, opt)
 	if err != nil {
 		return r, err
 	}

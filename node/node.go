@@ -52,6 +52,9 @@ type CreateOptions struct {
 	Passphrase []byte
 	Keyfile    []byte // if set, opens the vault too: the node may open itself
 	Weak       bool   // cheap key derivation, for tests alone
+
+	// Files may stand in for the computer's file system, as in [Options].
+	Files disk.FS
 }
 
 // argon is the cost of the passphrase; zero is the default.
@@ -162,7 +165,7 @@ func create(opt CreateOptions) (Created, error) {
 			return Created{}, err
 		}
 	}
-	v, err := vault.Create(opt.Home, keys, vault.Options{})
+	v, err := vault.Create(opt.Home, keys, vault.Options{FS: opt.Files})
 	if err != nil {
 		return Created{}, err
 	}
@@ -174,7 +177,7 @@ func create(opt CreateOptions) (Created, error) {
 // missing folder. Its grants are suspended until the owner confirms them. It
 // is over in a second or two, and not to be interrupted.
 func Restore(_ context.Context, opt RestoreOptions) (Created, error) {
-	v, err := vault.Restore(bytes.NewReader(opt.Kit), opt.Words, opt.Home, opt.Passphrase, vault.Options{Argon: opt.argon()})
+	v, err := vault.Restore(bytes.NewReader(opt.Kit), opt.Words, opt.Home, opt.Passphrase, vault.Options{FS: opt.Files, Argon: opt.argon()})
 	if err != nil {
 		return Created{}, aboutKit(err)
 	}

@@ -42,7 +42,7 @@ func (a *app) repair(cmd *cobra.Command, clock bool) error {
 		}
 		return a.show(node.None{}, func() { a.say("repair.clock") })
 	}
-	r, err := node.RepairHome(cmd.Context(), home, secret)
+	r, err := node.RepairHome(cmd.Context(), node.Options{Home: home, Secret: secret})
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type Report struct {
 
 // Open opens the store in dir, the folder of the packs, and makes the folder
 // when it is new. One process at a time may have it open: the caller sees to
-// that (disk.Lock).
+// that (disk.FS's Lock).
 //
 // What the saved locations cover is taken from there; the rest is scanned. An
 // unfinished end of the last pack was never acknowledged: it is cut off and

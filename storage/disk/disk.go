@@ -41,6 +41,13 @@ type FS interface {
 	SyncDir(name string) error
 	// FreeBytes says how much room is left for this process around a folder.
 	FreeBytes(dir string) (uint64, error)
+	// Lock takes a folder for this process until the closer is closed or the
+	// process ends, however it ends. When it is taken the error is one that
+	// errors.Is finds to be [ErrLocked].
+	Lock(dir string) (io.Closer, error)
+	// Native tells whether the names are the operating system's, so that a
+	// library that opens its files by itself finds the same ones.
+	Native() bool
 }
 
 // File is one open file of an [FS]. ReadAt and WriteAt may be called by many

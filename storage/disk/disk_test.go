@@ -62,7 +62,7 @@ func TestOSWritesAndSyncs(t *testing.T) {
 	if _, err := disk.ReadFile(disk.OS, name, 3); err == nil {
 		t.Error("a file longer than the limit was read")
 	}
-	if free, err := disk.FreeBytes(filepath.Dir(name)); err != nil || free == 0 {
+	if free, err := disk.OS.FreeBytes(filepath.Dir(name)); err != nil || free == 0 {
 		t.Errorf("FreeBytes = %d, %v", free, err)
 	}
 }
@@ -83,7 +83,7 @@ func TestIsFull(t *testing.T) {
 // TestLockKeepsAnotherProcessOut asks for the lock from a second process.
 func TestLockKeepsAnotherProcessOut(t *testing.T) {
 	if dir := disktest.ChildDir(); dir != "" {
-		_, err := disk.Lock(dir)
+		_, err := disk.OS.Lock(dir)
 		var held *disk.LockedError
 		if !errors.As(err, &held) {
 			fmt.Printf("got the lock: %v\n", err)
@@ -94,14 +94,14 @@ func TestLockKeepsAnotherProcessOut(t *testing.T) {
 	}
 	dir := t.TempDir()
 	ask := func() string { return disktest.StartChild(t, t.Name(), dir).Kill(t, 1)[0] }
-	lock, err := disk.Lock(dir)
+	lock, err := disk.OS.Lock(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := ask(), fmt.Sprintf("held by %d", os.Getpid()); got != want {
 		t.Errorf("another process: %q, want %q", got, want)
 	}
-	if _, err := disk.Lock(dir); !errors.Is(err, disk.ErrLocked) {
+	if _, err := disk.OS.Lock(dir); !errors.Is(err, disk.ErrLocked) {
 		t.Errorf("the same process, again: %v", err)
 	}
 	lock.Close()

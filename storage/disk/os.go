@@ -18,6 +18,7 @@ import (
 const (
 	createOnly = os.O_CREATE | os.O_TRUNC | os.O_WRONLY
 	readOnly   = os.O_RDONLY
+	readWrite  = os.O_RDWR
 )
 
 // OS is the computer's own file system.
@@ -38,7 +39,7 @@ func (osFS) Remove(name string) error                     { return os.Remove(nam
 func (osFS) ReadDir(name string) ([]fs.DirEntry, error)   { return os.ReadDir(name) }
 func (osFS) MkdirAll(name string, perm fs.FileMode) error { return os.MkdirAll(name, perm) }
 func (osFS) Stat(name string) (fs.FileInfo, error)        { return os.Stat(name) }
-func (osFS) FreeBytes(dir string) (uint64, error)         { return FreeBytes(dir) }
+func (osFS) Native() bool                                 { return true }
 
 func (osFS) SyncDir(name string) error {
 	d, err := os.Open(name)
@@ -49,9 +50,8 @@ func (osFS) SyncDir(name string) error {
 	return d.Sync()
 }
 
-// FreeBytes says how many bytes this process may still write around dir (what
-// the system keeps for root is not counted).
-func FreeBytes(dir string) (uint64, error) {
+// FreeBytes does not count what the system keeps for root.
+func (osFS) FreeBytes(dir string) (uint64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, fmt.Errorf("room left around %s: %w", dir, err)
@@ -59,8 +59,8 @@ func FreeBytes(dir string) (uint64, error) {
 	return uint64(st.Bavail) * uint64(st.Bsize), nil
 }
 
-// ErrLocked means that another process has the folder. The error of [Lock]
-// is a *[LockedError], which says which one.
+// ErrLocked means that another process has the folder. The error of [OS]'s
+// Lock is a *[LockedError], which says which one.
 var ErrLocked = errors.New("another process has it open")
 
 // LockedError names the process that holds a folder.
@@ -80,10 +80,8 @@ func (e *LockedError) Error() string {
 // Unwrap returns [ErrLocked].
 func (e *LockedError) Unwrap() error { return ErrLocked }
 
-// Lock takes a folder for this process until the closer is closed or the
-// process ends, however it ends. It keeps a file named "lock" there with the
-// process number in it.
-func Lock(dir string) (io.Closer, error) {
+// Lock keeps a file named "lock" in the folder with the process number in it.
+func (osFS) Lock(dir string) (io.Closer, error) {
 	name := filepath.Join(dir, "lock")
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -37,7 +37,7 @@ type Report struct {
 // whole chain and calls replay, which may be nil, with every entry from the
 // newest checkpoint on, in order. The entries' bytes are valid during the
 // call. One process at a time may have a journal open: the caller sees to
-// that (disk.Lock).
+// that (disk.FS's Lock).
 //
 // An unfinished frame at the end was never acknowledged and is cut off. A
 // journal that does not verify gives a *[DamagedError], one that has lost

@@ -5,12 +5,10 @@ package vault
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage/blocks"
 	"github.com/traboule/traboule/storage/disk"
-	"github.com/traboule/traboule/storage/index"
 	"github.com/traboule/traboule/storage/journal"
 )
 
@@ -29,7 +27,7 @@ func Create(dir string, k *crypto.Keyring, opt Options) (*Vault, error) {
 // create makes a vault whose journal opens with the given changes.
 func create(dir string, k *crypto.Keyring, opt Options, first ...change) (*Vault, error) {
 	v := &Vault{dir: dir, opt: opt, ring: k, state: newState()}
-	if err := opt.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := disk.MakeDir(opt.FS, dir, 0o700); err != nil {
 		return nil, err
 	}
 	if err := v.takeLock(); err != nil {
@@ -57,9 +55,7 @@ func (v *Vault) fill(first []change) error {
 	if v.store, _, err = blocks.Open(v.opt.FS, v.path(packsDir), blocks.Options{Reserve: v.opt.Reserve}); err != nil {
 		return err
 	}
-	if v.index, _, err = index.Open(v.path(indexDir), v.ring); err != nil {
-		v.index = nil
-	}
+	v.openIndex()
 	for _, s := range v.ring.Scopes() {
 		v.state.tags[v.ring.ScopeTag(s)] = s
 	}
@@ -84,7 +80,7 @@ func (v *Vault) clear() error {
 	own := []string{keyringA, keyringB, markA, markB, logDir}
 	if v.exists(creating) {
 		for _, name := range own {
-			if err := os.RemoveAll(v.path(name)); err != nil {
+			if err := disk.RemoveAll(v.opt.FS, v.path(name)); err != nil {
 				return err
 			}
 		}

@@ -66,6 +66,9 @@ type ExportOptions struct {
 // outside of to, not through a symbolic link either, and replaces a file only
 // when told to; then nothing of that file is lost before the new one is whole.
 // It stops at the first file that is damaged ([DamagedError]).
+//
+// The folder is the owner's, not the vault's: it is always one of the
+// operating system's, whatever disk the vault is on.
 func (v *Vault) Export(ctx context.Context, did crypto.DID, to string, opt ExportOptions) error {
 	err := v.export(ctx, did, to, opt)
 	if errors.Is(err, blocks.ErrNotFound) {

@@ -6,8 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage/disk"
@@ -49,6 +50,7 @@ func repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) 
 	defer func() { err = errors.Join(err, v.Close()) }()
 	r.Healed = report.Healed
 	if len(r.Damages) > 0 {
+		r.Healed = slices.DeleteFunc(r.Healed, func(h Healing) bool { return h.Kind == MarkRenewed }) // we took them away
 		if err := v.suspendFor(CutJournal); err != nil {
 			return r, err
 		}
@@ -64,23 +66,26 @@ func repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) 
 	return r, err
 }
 
-// cutJournal keeps a copy of the journal's files from the damaged one on, cuts
-// that one where the damage begins and removes the later ones.
+// cutJournal keeps a copy of the journal's files, and cuts the damaged one
+// where the damage begins and the later ones off.
 func cutJournal(dir string, cause error, opt Options) (Damage, error) {
 	var at *journal.DamagedError
 	if !errors.As(cause, &at) {
 		return Damage{}, cause
 	}
-	lock, err := disk.Lock(dir)
+	lock, err := opt.FS.Lock(dir)
 	if err != nil {
 		return Damage{}, err
 	}
 	defer lock.Close()
-	aside := filepath.Join(dir, fmt.Sprintf("journal.damaged-%d", opt.Now().Unix()))
-	if err := os.CopyFS(aside, os.DirFS(filepath.Join(dir, logDir))); err != nil {
+	folder, aside := filepath.Join(dir, logDir), freeName(opt, filepath.Join(dir, "journal.damaged"))
+	if err := disk.CopyDir(opt.FS, aside, folder); err != nil {
 		return Damage{}, fmt.Errorf("keep the damaged journal: %w", err)
 	}
-	bytes, files, err := cutFiles(filepath.Join(dir, logDir), at)
+	if err := forgetMarks(dir, opt.FS); err != nil {
+		return Damage{}, err
+	}
+	bytes, files, err := cutFiles(opt.FS, folder, at)
 	if err != nil {
 		return Damage{}, err
 	}
@@ -88,31 +93,57 @@ func cutJournal(dir string, cause error, opt Options) (Damage, error) {
 		"bytes": number(bytes), "files": number(files), "aside": filepath.Base(aside)}}, nil
 }
 
-func cutFiles(folder string, at *journal.DamagedError) (bytes int64, files int, err error) {
-	list, err := os.ReadDir(folder)
+// freeName adds the time to a name, and more when that is taken.
+func freeName(opt Options, name string) string {
+	name = fmt.Sprintf("%s-%d", name, opt.Now().Unix())
+	for try, n := name, 2; ; try, n = fmt.Sprintf("%s-%d", name, n), n+1 {
+		if _, err := opt.FS.Stat(try); err != nil {
+			return try
+		}
+	}
+}
+
+// forgetMarks has every Open suspend the grants from now on, until one has
+// done so: a cut that is interrupted before the journal says why must not pass
+// for a journal that never was longer.
+func forgetMarks(dir string, fsys disk.FS) error {
+	for _, name := range []string{markA, markB} {
+		if err := fsys.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("forget the mark: %w", err)
+		}
+	}
+	return fsys.SyncDir(dir)
+}
+
+// cutFiles removes what cannot be read, the last file first: what is left at
+// any time still is one journal.
+func cutFiles(fsys disk.FS, folder string, at *journal.DamagedError) (bytes int64, files int, err error) {
+	list, err := fsys.ReadDir(folder)
 	if err != nil {
 		return 0, 0, err
 	}
 	first := fmt.Sprintf("%08d.log", at.Segment)
-	for _, e := range list {
+	for _, e := range slices.Backward(list) {
 		name := filepath.Join(folder, e.Name())
 		switch {
 		case filepath.Ext(name) != ".log" || e.Name() < first:
+			continue
 		case e.Name() == first && at.Offset > 0:
 			info, err := e.Info()
 			if err != nil {
 				return bytes, files, err
 			}
-			bytes += info.Size() - at.Offset
-			if err := os.Truncate(name, at.Offset); err != nil {
+			bytes = info.Size() - at.Offset
+			err = disk.Cut(fsys, name, at.Offset)
+			if err != nil {
 				return bytes, files, err
 			}
 		default:
 			files++
-			if err := os.Remove(name); err != nil {
+			if err := fsys.Remove(name); err != nil {
 				return bytes, files, err
 			}
 		}
 	}
-	return bytes, files, disk.OS.SyncDir(folder)
+	return bytes, files, fsys.SyncDir(folder)
 }

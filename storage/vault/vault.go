@@ -86,7 +86,7 @@ type Vault struct {
 	ring  *crypto.Keyring
 	store *blocks.Store
 	log   *journal.Journal
-	index *index.Index // nil when not even an empty one could be made
+	index *index.Index // nil when not even an empty one could be made, or the disk is not the system's
 
 	adding sync.Mutex   // one Add at a time
 	shape  sync.RWMutex // held while blocks of data sets die; shared while a view is cut
@@ -158,7 +158,7 @@ func (v *Vault) exists(name string) bool {
 }
 
 func (v *Vault) takeLock() error {
-	lock, err := disk.Lock(v.dir)
+	lock, err := v.opt.FS.Lock(v.dir)
 	if errors.Is(err, disk.ErrLocked) {
 		return fmt.Errorf("%w: %w", ErrVaultBusy, err)
 	}
@@ -209,14 +209,24 @@ func (v *Vault) openParts(mark markFile, doubt *Suspension, r *Report) error {
 	if v.store, r.Blocks, err = blocks.Open(v.opt.FS, v.path(packsDir), blocks.Options{Reserve: v.opt.Reserve}); err != nil {
 		return err
 	}
-	var wiped bool
-	if v.index, wiped, err = index.Open(v.path(indexDir), v.ring); err != nil {
-		v.index = nil // a vault without look-ups is only slower
-	}
-	if wiped {
+	if v.openIndex() {
 		r.Healed = append(r.Healed, Healing{Kind: IndexEmptied})
 	}
 	return nil
+}
+
+// openIndex leaves the vault without one where none can be made: it is then
+// only slower. The index's library opens files by their names in the operating
+// system.
+func (v *Vault) openIndex() (wiped bool) {
+	if !v.opt.FS.Native() {
+		return false
+	}
+	var err error
+	if v.index, wiped, err = index.Open(v.path(indexDir), v.ring); err != nil {
+		v.index = nil
+	}
+	return wiped
 }
 
 // Close ends all and lets another process open the vault. Calls that are

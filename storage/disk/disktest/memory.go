@@ -27,6 +27,7 @@ type Disk struct {
 	durable map[string]*inode // what a power cut leaves for certain
 	pending []nameChange      // in order
 	room    int64             // bytes that may still be written; negative: no limit
+	locked  map[string]bool   // folders that somebody has; a power cut lets go of them
 }
 
 // nameChange sets or (node nil) removes one name; a rename is two with one id.
@@ -263,6 +264,36 @@ func (d *Disk) FreeBytes(string) (uint64, error) {
 	}
 	return uint64(d.room), nil
 }
+
+// Lock takes a folder until the closer is closed.
+func (d *Disk) Lock(dir string) (io.Closer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	dir = filepath.Clean(dir)
+	if n := d.names[dir]; n == nil || !n.folder {
+		return nil, pathError("lock", dir, fs.ErrNotExist)
+	}
+	if d.locked[dir] {
+		return nil, pathError("lock", dir, disk.ErrLocked)
+	}
+	if d.locked == nil {
+		d.locked = map[string]bool{}
+	}
+	d.locked[dir] = true
+	return unlock(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.locked, dir)
+	}), nil
+}
+
+// unlock is what a lock is closed with.
+type unlock func()
+
+func (u unlock) Close() error { u(); return nil }
+
+// Native is false: nobody else finds these names.
+func (d *Disk) Native() bool { return false }
 
 func pathError(op, name string, err error) error { return &fs.PathError{Op: op, Path: name, Err: err} }
 

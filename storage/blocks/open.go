@@ -64,10 +64,7 @@ type opening struct {
 }
 
 func (o *opening) run() error {
-	if err := o.fs.MkdirAll(o.dir, 0o700); err != nil {
-		return err
-	}
-	if err := o.fs.SyncDir(filepath.Dir(filepath.Clean(o.dir))); err != nil {
+	if err := disk.MakeDir(o.fs, o.dir, 0o700); err != nil {
 		return err
 	}
 	if err := o.list(); err != nil {

@@ -20,7 +20,9 @@ func TestWriteFileAtomicOldOrNew(t *testing.T) {
 	old, fresh := strings.Repeat("old", 1000), strings.Repeat("new", 999)
 	below := func() disk.FS {
 		d := disktest.NewDisk()
-		d.MkdirAll("/v", 0o700)
+		if err := disk.MakeDir(d, "/v", 0o700); err != nil {
+			t.Fatal(err)
+		}
 		disktest.Write(t, d, "/v/f", []byte(old))
 		return d
 	}

@@ -4,30 +4,50 @@ package disktest
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/traboule/traboule/storage/disk"
 )
 
-// Faulty is a file system that fails once: see [Fail]. All else passes
-// through to the one below.
+// Causes are the errors that a campaign lets a disk fail with.
+var Causes = []error{syscall.EIO, syscall.ENOSPC, syscall.EINTR, io.ErrShortWrite}
+
+// Faulty is a file system that fails: see [Fail] and [FailFrom]. All else
+// passes through to the one below.
 type Faulty struct {
 	disk.FS
 
 	mu   sync.Mutex
 	left int
 	err  error
+	on   bool // and all changes after it
 	hit  string
 }
 
 // Fail returns a file system whose n-th change (creating, writing, truncating,
 // syncing, renaming, removing, making or syncing a folder), counted from 1,
 // fails with err. A write that fails has written half of its bytes. What comes
-// after works again. With n = 0 nothing fails.
+// after works again. With n = 0 nothing fails. Of io.ErrShortWrite only writes
+// fail, and only they are counted.
 func Fail(below disk.FS, n int, err error) *Faulty {
 	return &Faulty{FS: below, left: n, err: err}
+}
+
+// FailFrom is [Fail] with all changes failing from the n-th on, until
+// [Faulty.Mend].
+func FailFrom(below disk.FS, n int, err error) *Faulty {
+	return &Faulty{FS: below, left: n, err: err, on: true}
+}
+
+// Mend ends all failing.
+func (f *Faulty) Mend() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left, f.on = 0, false
 }
 
 // Hit says which change failed, as "sync packs/00000001.pack", or "" when the
@@ -53,10 +73,15 @@ func EachFailure(err error, below func() disk.FS, run func(n int, fsys *Faulty))
 func (f *Faulty) change(op, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.left--; f.left != 0 {
+	if f.err == io.ErrShortWrite && op != "write" {
 		return nil
 	}
-	f.hit = op + " " + name
+	if f.left--; f.left > 0 || f.left < 0 && (!f.on || f.hit == "") {
+		return nil
+	}
+	if f.hit == "" {
+		f.hit = op + " " + name
+	}
 	return fmt.Errorf("%s %s: %w", op, name, f.err)
 }
 

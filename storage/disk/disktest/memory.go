@@ -5,8 +5,6 @@ package disktest
 import (
 	"io"
 	"io/fs"
-	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,130 +16,73 @@ import (
 	"github.com/traboule/traboule/storage/disk"
 )
 
-// Disk is a disk in memory that tells what was written from what is durable.
-// Content is durable after Sync of the file, names after SyncDir of the
-// folder. [Disk.Crash] is the power cut.
+// Disk is a disk in memory that tells what was written from what is durable,
+// as strictly as POSIX allows:
+//
+//   - Sync of a file makes its content and length durable, not its name.
+//   - SyncDir makes the names in that one folder durable: files made, renamed
+//     and removed there, and folders made there (MkdirAll too). Not the names
+//     above it nor below it, nor the content of files.
+//   - [Disk.Crash], the power cut, keeps of all that is not durable what
+//     chance wants: of the changes of names any, in no order, though a rename
+//     as a whole or not at all; of the writes to a file any, and each of them
+//     whole or torn. Where a file has grown and the bytes were not written it
+//     has zeros.
+//   - What was durable stays so until a later change of it is written out.
+//
+// [Disk.Record] keeps every change, for images of the disk at any moment.
 type Disk struct {
-	mu      sync.Mutex
-	names   map[string]*inode // what a process sees
-	durable map[string]*inode // what a power cut leaves for certain
-	pending []nameChange      // in order
-	room    int64             // bytes that may still be written; negative: no limit
-	locked  map[string]bool   // folders that somebody has; a power cut lets go of them
-}
-
-// nameChange sets or (node nil) removes one name; a rename is two with one id.
-type nameChange struct {
-	id   int
-	name string
-	node *inode
-}
-
-type inode struct {
-	folder  bool
-	data    []byte
-	durable []byte
-	pending []change
-}
-
-// change is a write at off, or (data nil) a cut at off.
-type change struct {
-	off  int64
-	data []byte
+	mu     sync.Mutex
+	state  *state
+	rec    *Recording
+	room   int64 // bytes that may still be written; negative: no limit
+	locked map[string]bool
 }
 
 var _ disk.FS = (*Disk)(nil)
 
 // NewDisk makes an empty disk without limit.
-func NewDisk() *Disk {
-	root := func() map[string]*inode { return map[string]*inode{"/": {folder: true}, ".": {folder: true}} }
-	return &Disk{names: root(), durable: root(), room: -1}
-}
+func NewDisk() *Disk { return &Disk{state: newState(), room: -1, locked: map[string]bool{}} }
 
 // SetRoom lets at most n more bytes be added to files before ENOSPC; negative
-// for no limit.
+// for no limit. Removing and cutting files gives room back.
 func (d *Disk) SetRoom(n int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.room = n
 }
 
-// Crash cuts the power and returns the disk as the next start finds it:
-// everything durable, and of the rest what chance wrote out. Changes of names
-// survive up to some point in their order; of the writes to a file any may be
-// missing, and any may be torn: short, or zeros from some point on. The disk
-// itself is left as it is, so that one run can be cut many times.
-func (d *Disk) Crash(rng *rand.Rand) *Disk {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	after := &Disk{names: maps.Clone(d.durable), room: -1}
-	keep := rng.IntN(len(d.pending) + 1)
-	for keep > 0 && keep < len(d.pending) && d.pending[keep].id == d.pending[keep-1].id {
-		keep++ // a rename is one step
+// do makes one change, and keeps it when somebody records.
+func (d *Disk) do(o op) {
+	d.state.apply(o)
+	if d.rec != nil {
+		d.rec.ops = append(d.rec.ops, o)
 	}
-	for _, c := range d.pending[:keep] {
-		setName(after.names, c)
-	}
-	for name, node := range after.names {
-		after.names[name] = node.crash(rng)
-	}
-	after.durable = maps.Clone(after.names)
-	return after
 }
 
-func (n *inode) crash(rng *rand.Rand) *inode {
-	data := slices.Clone(n.durable)
-	odds := rng.Float64() // of a change to survive: some crashes keep nearly all, some nearly nothing
-	for _, c := range n.pending {
-		if rng.Float64() >= odds {
+// find walks to a file or folder; nil when there is none.
+func (d *Disk) find(path string) *inode {
+	n := d.state.nodes[relativeRoot]
+	if filepath.IsAbs(path) {
+		n = d.state.nodes[absoluteRoot]
+	}
+	for part := range strings.SplitSeq(path, "/") {
+		if part == "" || part == "." {
 			continue
 		}
-		data = c.tear(rng).apply(data)
+		if n = n.entries[part]; n == nil {
+			return nil
+		}
 	}
-	return &inode{folder: n.folder, data: data, durable: slices.Clone(data)}
+	return n
 }
 
-func (c change) tear(rng *rand.Rand) change {
-	if len(c.data) == 0 || rng.IntN(2) == 0 {
-		return c
+// folder finds the folder that a name stands in.
+func (d *Disk) folder(path string) *inode {
+	if up := d.find(filepath.Dir(path)); up != nil && up.folder {
+		return up
 	}
-	at := rng.IntN(len(c.data))
-	if rng.IntN(2) == 0 {
-		return change{c.off, c.data[:at:at]}
-	}
-	torn := slices.Clone(c.data)
-	clear(torn[at:])
-	return change{c.off, torn}
-}
-
-func (c change) apply(data []byte) []byte {
-	end := c.off + int64(len(c.data))
-	if c.data == nil && c.off < int64(len(data)) {
-		return data[:c.off:c.off]
-	}
-	if grow := end - int64(len(data)); grow > 0 {
-		data = append(data, make([]byte, grow)...)
-	}
-	copy(data[c.off:], c.data)
-	return data
-}
-
-func setName(names map[string]*inode, c nameChange) {
-	if c.node == nil {
-		delete(names, c.name)
-	} else {
-		names[c.name] = c.node
-	}
-}
-
-// do changes names for the process; the power cut may undo it.
-func (d *Disk) do(changes ...nameChange) {
-	id := len(d.pending)
-	for _, c := range changes {
-		c.id = id
-		setName(d.names, c)
-		d.pending = append(d.pending, c)
-	}
+	return nil
 }
 
 // OpenFile opens or creates.
@@ -149,7 +90,7 @@ func (d *Disk) OpenFile(name string, flag int, _ fs.FileMode) (disk.File, error)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	name = filepath.Clean(name)
-	n := d.names[name]
+	n := d.find(name)
 	switch {
 	case n == nil && flag&os.O_CREATE == 0:
 		return nil, pathError("open", name, fs.ErrNotExist)
@@ -158,20 +99,29 @@ func (d *Disk) OpenFile(name string, flag int, _ fs.FileMode) (disk.File, error)
 	case n != nil && n.folder:
 		return nil, pathError("open", name, syscall.EISDIR)
 	case n == nil:
-		if up := d.names[filepath.Dir(name)]; up == nil || !up.folder {
+		up := d.folder(name)
+		if up == nil {
 			return nil, pathError("open", name, fs.ErrNotExist)
 		}
-		n = &inode{}
-		d.do(nameChange{name: name, node: n})
+		n = d.make(up, filepath.Base(name), false)
 	case flag&os.O_TRUNC != 0:
-		n.change(change{})
+		d.give(n.size())
+		d.do(op{kind: opCut, node: n.id, name: name})
 	}
-	return &memFile{disk: d, node: n, name: name}, nil
+	return &memFile{disk: d, node: n, name: name, append: flag&os.O_APPEND != 0}, nil
 }
 
-func (n *inode) change(c change) {
-	n.pending = append(n.pending, c)
-	n.data = c.apply(n.data)
+func (d *Disk) make(up *inode, name string, folder bool) *inode {
+	id := d.state.next
+	d.do(op{kind: opMake, node: id, parent: up.id, name: name, folder: folder})
+	return d.state.nodes[id]
+}
+
+// give takes room back from what was freed.
+func (d *Disk) give(n int64) {
+	if d.room >= 0 {
+		d.room += n
+	}
 }
 
 // Rename replaces new.
@@ -179,49 +129,67 @@ func (d *Disk) Rename(old, new string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old, new = filepath.Clean(old), filepath.Clean(new)
-	n := d.names[old]
-	if n == nil {
+	n, from, to := d.find(old), d.folder(old), d.folder(new)
+	if n == nil || from == nil || to == nil {
 		return pathError("rename", old, fs.ErrNotExist)
 	}
-	d.do(nameChange{name: new, node: n}, nameChange{name: old})
+	if over := d.find(new); over != nil && over != n {
+		if over.folder {
+			return pathError("rename", new, fs.ErrExist)
+		}
+		d.give(over.size())
+	}
+	d.do(op{kind: opRename, node: n.id, parent: from.id, name: filepath.Base(old), to: to.id, toName: filepath.Base(new)})
 	return nil
 }
 
-// Remove deletes a file.
+// Remove deletes a file or an empty folder.
 func (d *Disk) Remove(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	name = filepath.Clean(name)
-	if d.names[name] == nil {
+	n := d.find(name)
+	switch {
+	case n == nil:
 		return pathError("remove", name, fs.ErrNotExist)
+	case len(n.entries) > 0:
+		return pathError("remove", name, syscall.ENOTEMPTY)
 	}
-	d.do(nameChange{name: name})
+	d.give(n.size())
+	d.do(op{kind: opRemove, node: n.id, parent: d.folder(name).id, name: filepath.Base(name)})
 	return nil
 }
 
-// MkdirAll makes folders; they are durable at once.
+// MkdirAll makes folders; each is durable after SyncDir of the one above it.
 func (d *Disk) MkdirAll(name string, _ fs.FileMode) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for name = filepath.Clean(name); d.names[name] == nil; name = filepath.Dir(name) {
-		n := &inode{folder: true}
-		d.names[name], d.durable[name] = n, n
+	return d.mkdirAll(filepath.Clean(name))
+}
+
+func (d *Disk) mkdirAll(name string) error {
+	if n := d.find(name); n != nil {
+		if !n.folder {
+			return pathError("mkdir", name, syscall.ENOTDIR)
+		}
+		return nil
 	}
+	if err := d.mkdirAll(filepath.Dir(name)); err != nil {
+		return err
+	}
+	d.make(d.folder(name), filepath.Base(name), true)
 	return nil
 }
 
-// SyncDir makes names durable: those of all folders, as a journalling file
-// system does.
+// SyncDir makes the names in one folder durable.
 func (d *Disk) SyncDir(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if n := d.names[filepath.Clean(name)]; n == nil || !n.folder {
+	n := d.find(filepath.Clean(name))
+	if n == nil || !n.folder {
 		return pathError("sync", name, fs.ErrNotExist)
 	}
-	for _, c := range d.pending {
-		setName(d.durable, c)
-	}
-	d.pending = nil
+	d.do(op{kind: opSyncDir, node: n.id, name: name})
 	return nil
 }
 
@@ -230,26 +198,24 @@ func (d *Disk) Stat(name string) (fs.FileInfo, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	name = filepath.Clean(name)
-	n := d.names[name]
+	n := d.find(name)
 	if n == nil {
 		return nil, pathError("stat", name, fs.ErrNotExist)
 	}
-	return info{filepath.Base(name), int64(len(n.data)), n.folder}, nil
+	return n.info(filepath.Base(name)), nil
 }
 
 // ReadDir lists a folder.
 func (d *Disk) ReadDir(name string) ([]fs.DirEntry, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	name = filepath.Clean(name)
-	if n := d.names[name]; n == nil || !n.folder {
+	n := d.find(filepath.Clean(name))
+	if n == nil || !n.folder {
 		return nil, pathError("readdir", name, fs.ErrNotExist)
 	}
 	var list []fs.DirEntry
-	for path, n := range d.names {
-		if filepath.Dir(path) == name && path != name {
-			list = append(list, fs.FileInfoToDirEntry(info{filepath.Base(path), int64(len(n.data)), n.folder}))
-		}
+	for name, n := range n.entries {
+		list = append(list, fs.FileInfoToDirEntry(n.info(name)))
 	}
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return list, nil
@@ -265,35 +231,35 @@ func (d *Disk) FreeBytes(string) (uint64, error) {
 	return uint64(d.room), nil
 }
 
-// Lock takes a folder until the closer is closed.
+// Native is false: no other program can open these names.
+func (d *Disk) Native() bool { return false }
+
+// Lock takes a folder until the closer is closed. A power cut frees it.
 func (d *Disk) Lock(dir string) (io.Closer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	dir = filepath.Clean(dir)
-	if n := d.names[dir]; n == nil || !n.folder {
+	if n := d.find(dir); n == nil || !n.folder {
 		return nil, pathError("lock", dir, fs.ErrNotExist)
 	}
 	if d.locked[dir] {
-		return nil, pathError("lock", dir, disk.ErrLocked)
-	}
-	if d.locked == nil {
-		d.locked = map[string]bool{}
+		return nil, &disk.LockedError{Dir: dir, PID: os.Getpid()}
 	}
 	d.locked[dir] = true
-	return unlock(func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		delete(d.locked, dir)
-	}), nil
+	return &lock{d, dir}, nil
 }
 
-// unlock is what a lock is closed with.
-type unlock func()
+type lock struct {
+	disk *Disk
+	dir  string
+}
 
-func (u unlock) Close() error { u(); return nil }
-
-// Native is false: nobody else finds these names.
-func (d *Disk) Native() bool { return false }
+func (l *lock) Close() error {
+	l.disk.mu.Lock()
+	defer l.disk.mu.Unlock()
+	delete(l.disk.locked, l.dir)
+	return nil
+}
 
 func pathError(op, name string, err error) error { return &fs.PathError{Op: op, Path: name, Err: err} }
 
@@ -316,10 +282,11 @@ func (i info) Mode() fs.FileMode {
 }
 
 type memFile struct {
-	disk *Disk
-	node *inode
-	name string
-	pos  int64
+	disk   *Disk
+	node   *inode
+	name   string
+	pos    int64
+	append bool
 }
 
 func (f *memFile) Name() string { return f.name }
@@ -328,16 +295,16 @@ func (f *memFile) Close() error { return nil }
 func (f *memFile) Stat() (fs.FileInfo, error) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	return info{filepath.Base(f.name), int64(len(f.node.data)), false}, nil
+	return f.node.info(filepath.Base(f.name)), nil
 }
 
 func (f *memFile) ReadAt(b []byte, off int64) (int, error) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	if off >= int64(len(f.node.data)) {
+	if off >= f.node.size() {
 		return 0, io.EOF
 	}
-	n := copy(b, f.node.data[off:])
+	n := copy(b, f.node.data.b[off:])
 	if n < len(b) {
 		return n, io.EOF
 	}
@@ -353,20 +320,28 @@ func (f *memFile) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// WriteAt writes what there is room for.
 func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	if grow := off + int64(len(b)) - int64(len(f.node.data)); grow > 0 && f.disk.room >= 0 {
-		if grow > f.disk.room {
-			return 0, pathError("write", f.name, syscall.ENOSPC)
-		}
-		f.disk.room -= grow
+	d, fits := f.disk, len(b)
+	if grow := off + int64(len(b)) - f.node.size(); grow > 0 && d.room >= 0 {
+		fits = max(0, len(b)-int(max(0, grow-d.room)))
+		d.room -= min(grow, d.room)
 	}
-	f.node.change(change{off, append([]byte{}, b...)})
-	return len(b), nil
+	if fits > 0 || len(b) == 0 {
+		d.do(op{kind: opWrite, node: f.node.id, name: f.name, off: off, data: append([]byte{}, b[:fits]...)})
+	}
+	if fits < len(b) {
+		return fits, pathError("write", f.name, syscall.ENOSPC)
+	}
+	return fits, nil
 }
 
 func (f *memFile) Write(b []byte) (int, error) {
+	if f.append {
+		f.Seek(0, io.SeekEnd)
+	}
 	n, err := f.WriteAt(b, f.pos)
 	f.pos += int64(n)
 	return n, err
@@ -381,20 +356,14 @@ func (f *memFile) Seek(off int64, whence int) (int64, error) {
 func (f *memFile) Truncate(size int64) error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	if freed := int64(len(f.node.data)) - size; f.disk.room >= 0 {
-		f.disk.room += freed
-	}
-	f.node.change(change{off: size})
+	f.disk.give(f.node.size() - size)
+	f.disk.do(op{kind: opCut, node: f.node.id, name: f.name, off: size})
 	return nil
 }
 
 func (f *memFile) Sync() error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	// Two steps, so that the unchanged front is not copied at each Sync.
-	for _, c := range f.node.pending {
-		f.node.durable = c.apply(f.node.durable)
-	}
-	f.node.pending = nil
+	f.disk.do(op{kind: opSync, node: f.node.id, name: f.name})
 	return nil
 }

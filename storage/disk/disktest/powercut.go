@@ -271,10 +271,25 @@ func (w write) tear(rng *rand.Rand) []write {
 		return []write{w}
 	}
 	at := rng.IntN(len(w.data))
-	if rng.IntN(2) == 0 {
+	switch rng.IntN(3) {
+	case 0:
 		return []write{{w.off, w.data[:at:at]}}
+	case 1:
+		torn := slices.Clone(w.data)
+		clear(torn[at:])
+		return []write{{w.off, torn}}
+	default:
+		return w.somePages(rng)
 	}
-	torn := slices.Clone(w.data)
-	clear(torn[at:])
-	return []write{{w.off, torn}}
+}
+
+func (w write) somePages(rng *rand.Rand) (some []write) {
+	for at := int64(0); at < int64(len(w.data)); {
+		end := min(int64(len(w.data)), at+page-(w.off+at)%page)
+		if rng.IntN(2) == 0 {
+			some = append(some, write{w.off + at, w.data[at:end:end]})
+		}
+		at = end
+	}
+	return some
 }

@@ -3,6 +3,7 @@
 package crypto
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -83,6 +84,31 @@ func kitMAC(key, file []byte) []byte {
 func CheckKit(kit []byte) (version uint64, err error) {
 	h, _, _, err := takeKitApart(kit)
 	return h.Version, err
+}
+
+// Errors of [Keyring.MayReplaceKit].
+var (
+	ErrNoKit    = errors.New("it is not a recovery kit of this vault")
+	ErrNewerKit = errors.New("it is a recovery kit with newer keys")
+)
+
+// MayReplaceKit tells whether a kit that lies somewhere may give way to one
+// made now: if it was made of this vault, by keys no newer than these, or if
+// it is damaged and opens nothing any more. The errors are [ErrNoKit] and
+// [ErrNewerKit].
+func (k *Keyring) MayReplaceKit(kit []byte) error {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	h, _, _, err := takeKitApart(kit)
+	switch {
+	case err != nil && bytes.HasPrefix(kit, []byte(kitMagic)):
+		return nil
+	case err != nil || h.Vault != k.ring.Vault:
+		return ErrNoKit
+	case h.Version > k.version:
+		return ErrNewerKit
+	}
+	return nil
 }
 
 func takeKitApart(kit []byte) (h kitHeader, e envelope, mac []byte, err error) {

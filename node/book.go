@@ -27,6 +27,8 @@ type book struct {
 	mu          sync.Mutex
 	profile     profile
 	kit         *kitSaved
+	kits        map[string]kitPlace // by path
+	changed     uint64              // place in the journal of the last fact that a kit from before lacks
 	invitations map[[32]byte]invitation
 	contacts    map[crypto.DID]*known      // by owner
 	upper       map[crypto.DID]grant.Chain // by data set of ours: the two upper links
@@ -92,6 +94,7 @@ type word struct {
 
 func newBook() *book {
 	return &book{
+		kits:        map[string]kitPlace{},
 		invitations: map[[32]byte]invitation{},
 		contacts:    map[crypto.DID]*known{},
 		upper:       map[crypto.DID]grant.Chain{},

@@ -5,17 +5,12 @@ package node
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/traboule/traboule/crypto"
-	"github.com/traboule/traboule/node/problem"
-	"github.com/traboule/traboule/storage/disk"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -37,6 +32,7 @@ func (n *Node) status(ctx context.Context, _ None, _ func(Progress)) (StatusResu
 	if l, err := n.online(); err == nil {
 		r.Running, r.Addresses = true, l.host.Addrs()
 	}
+	r.Kits = n.kitPlaces()
 	r.Warnings = n.warnings(r)
 	return r, nil
 }
@@ -56,14 +52,7 @@ func (n *Node) warnings(r StatusResult) []Notice {
 	if n.unreadable > 0 {
 		list = append(list, Notice{Key: "warn-unreadable", Args: map[string]string{"n": strconv.Itoa(n.unreadable)}})
 	}
-	if r.Datasets > 0 {
-		switch saved := n.book.kitSaved(); {
-		case saved == nil:
-			list = append(list, Notice{Key: "warn-no-kit"})
-		case saved.Scopes != n.scopesDigest():
-			list = append(list, Notice{Key: "warn-old-kit"})
-		}
-	}
+	list = append(list, n.kitWarnings(r)...)
 	return append(list, healings(n.found.Healed)...)
 }
 
@@ -155,36 +144,6 @@ func (n *Node) passphrase(ctx context.Context, q PassphraseRequest, _ func(Progr
 		return None{}, err
 	}
 	return None{}, n.vault.ChangePassphrase([]byte(q.New))
-}
-
-// kit writes the recovery kit to a file that does not exist yet, whole or not
-// at all.
-func (n *Node) kit(ctx context.Context, q KitRequest, _ func(Progress)) (KitResult, error) {
-	if _, err := os.Lstat(q.To); err == nil {
-		return KitResult{}, problem.New(problem.Exists, "file.exists", "path", q.To)
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return KitResult{}, about(err, "path", q.To)
-	}
-	var kit bytes.Buffer
-	if err := n.vault.SaveKit(&kit); err != nil {
-		return KitResult{}, err
-	}
-	if err := disk.WriteFileAtomic(disk.OS, q.To, kit.Bytes(), 0o600); err != nil {
-		return KitResult{}, about(err, "path", q.To)
-	}
-	if err := n.record(ctx, fact(factKitSaved, crypto.NodeScope, kitSaved{Scopes: n.scopesDigest()})); err != nil {
-		return KitResult{}, err
-	}
-	return KitResult{To: q.To, Bytes: int64(kit.Len())}, nil
-}
-
-// scopesDigest tells whether anything has got keys, or lost them, since.
-func (n *Node) scopesDigest() [32]byte {
-	hash := sha256.New()
-	for _, scope := range n.keys.Scopes() {
-		fmt.Fprintf(hash, "%s\n", scope)
-	}
-	return [32]byte(hash.Sum(nil))
 }
 
 func lowered(to time.Time) vault.Fact {

@@ -308,7 +308,11 @@ func (n *Node) contactRemove(ctx context.Context, q NameRequest, _ func(Progress
 	if l, err := n.online(); err == nil {
 		l.host.Unprotect(k.card.Node)
 	}
-	return r, n.vault.EraseScope(ctx, crypto.ContactScope(k.Owner))
+	if err := n.vault.EraseScope(ctx, crypto.ContactScope(k.Owner)); err != nil {
+		return r, err
+	}
+	r.Notices = n.eraseFromKits(ctx)
+	return r, nil
 }
 
 // endAll ends what a contact still has of ours.

@@ -220,7 +220,7 @@ func (n *Node) remove(ctx context.Context, q NameRequest, _ func(Progress)) (Rem
 		return r, about(err, "name", d.Name)
 	}
 	n.book.forgetDataset(d.DID)
-	r.Notices = append(r.Notices, Notice{Key: "removed-flash"}, Notice{Key: "removed-kit"})
+	r.Notices = append([]Notice{{Key: "removed-flash"}}, n.eraseFromKits(ctx)...)
 	return r, nil
 }
 

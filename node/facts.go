@@ -28,6 +28,8 @@ const (
 	factKitSaved      uint16 = 116 // node: kitSaved
 	factOwed          uint16 = 117 // contact: owedRecord
 	factPaid          uint16 = 118 // contact: the record's CID
+	factKitWritten    uint16 = 119 // node: kitWritten
+	factKitForgotten  uint16 = 120 // node: kitForgotten
 )
 
 // profile is what the owner's card says besides keys.
@@ -126,6 +128,28 @@ type owedRecord struct {
 // kitSaved says what the last recovery kit holds.
 type kitSaved struct {
 	Scopes [32]byte `cbor:"scopes"` // digest of the scopes that had keys
+}
+
+// kitWritten says that a recovery kit was written where the owner keeps one.
+type kitWritten struct {
+	Path string `cbor:"path"`
+	Seq  uint64 `cbor:"seq"` // the last entry of the journal that is in it
+}
+
+// kitForgotten says that no kit is kept at a place any more.
+type kitForgotten struct {
+	Path string `cbor:"path"`
+}
+
+// missedByKit says whether a recovery kit that was made before such a fact is
+// the poorer for it.
+func missedByKit(kind uint16) bool {
+	switch kind {
+	case factDelivered, factFetched, factAcknowledged, factDenials, factClock, factClockLowered, factRaised, factPaid,
+		factKitSaved, factKitWritten, factKitForgotten:
+		return false
+	}
+	return true
 }
 
 // denials are refusals of a minute, counted by peer and reason.

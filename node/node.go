@@ -125,6 +125,7 @@ type Node struct {
 	passages passages
 	denials  denialCounts
 	pace     pace
+	kits     kits
 	found    *vault.Report // what opening the vault found
 
 	changes      sync.Mutex // held while something is decided and recorded that must not be twice
@@ -213,7 +214,7 @@ func openHome(opt Options) (*Node, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{opt: opt, book: newBook()}
+	n := &Node{opt: opt, book: newBook(), kits: newKits()}
 	v, report, err := vault.Open(opt.Home, opt.Secret.crypto(), vault.Options{FS: opt.Files, Now: opt.Now, Birth: n.birth, Witness: opt.Witness})
 	if err != nil {
 		return nil, err
@@ -235,8 +236,10 @@ func openHome(opt Options) (*Node, error) {
 	return n, nil
 }
 
-// Close locks the vault again. The node must not be running.
+// Close renews the recovery kit where that is due, and locks the vault again.
+// The node must not be running.
 func (n *Node) Close() error {
+	n.renewKits(context.Background())
 	if err := n.vault.Close(); err != nil {
 		return explain(err)
 	}
@@ -255,6 +258,14 @@ func (n *Node) standing(dataset crypto.DID) access.Standing {
 }
 
 func (n *Node) now() time.Time { return n.opt.Now() }
+
+// files is the file system that the node writes to.
+func (n *Node) files() disk.FS {
+	if n.opt.Files == nil {
+		return disk.OS
+	}
+	return n.opt.Files
+}
 
 // online is the node's place on the network, or a problem that says how to
 // get there.

@@ -89,7 +89,9 @@ func (n *Node) Call(ctx context.Context, name string, request, result any, progr
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	if err := handle(n, ctx, request, result, progress); err != nil {
+	err := handle(n, ctx, request, result, progress)
+	n.kits.touch()
+	if err != nil {
 		return explain(err)
 	}
 	return nil
@@ -137,9 +139,10 @@ type StatusResult struct {
 	Bytes     int64    `json:"bytes"`     // ciphertext on disk
 	Suspended bool     `json:"suspended"` // grants wait for the owner's confirmation
 	// SuspendedBy is why: kit, old-journal, no-mark, missing-keys, journal-cut.
-	SuspendedBy string   `json:"suspended_by,omitempty"`
-	Swap        bool     `json:"swap"` // the host swaps to disk: memory may be written there
-	Warnings    []Notice `json:"warnings,omitempty"`
+	SuspendedBy string     `json:"suspended_by,omitempty"`
+	Swap        bool       `json:"swap"` // the host swaps to disk: memory may be written there
+	Kits        []KitPlace `json:"kits,omitempty"`
+	Warnings    []Notice   `json:"warnings,omitempty"`
 }
 
 // Notice is a sentence of the catalogue that goes with a result.
@@ -301,8 +304,9 @@ type ContactListResult struct {
 
 // ContactRemoveResult says what ended with a contact.
 type ContactRemoveResult struct {
-	Name    string `json:"name"`
-	Revoked int    `json:"revoked"`
+	Name    string   `json:"name"`
+	Revoked int      `json:"revoked"`
+	Notices []Notice `json:"notices,omitempty"`
 }
 
 // GrantRequest asks for a passage.
@@ -435,11 +439,28 @@ type PassphraseRequest struct {
 
 // KitRequest asks for the recovery kit.
 type KitRequest struct {
-	To string `json:"to"` // absolute; a file that does not exist yet
+	// To is a file that does not exist yet, or where a kit is kept already
+	// (absolute). Empty: every place where one is kept.
+	To string `json:"to,omitempty"`
+	// Once: the node does not keep the kit there up to date from now on.
+	Once bool `json:"once,omitempty"`
+	// Forget: no kit is kept at To any more; the file stays.
+	Forget bool `json:"forget,omitempty"`
 }
 
-// KitResult says where it lies.
+// KitResult says where kits lie now.
 type KitResult struct {
-	To    string `json:"to"`
-	Bytes int64  `json:"bytes"`
+	To    string     `json:"to,omitempty"`
+	Bytes int64      `json:"bytes,omitempty"` // of each
+	Kept  []KitPlace `json:"kept"`
+}
+
+// KitPlace is where the owner keeps a recovery kit, which the node renews.
+type KitPlace struct {
+	Path    string    `json:"path"`
+	Written time.Time `json:"written"`
+	Behind  int       `json:"behind"`            // changes since
+	There   bool      `json:"there"`             // a kit lies there now
+	Trouble string    `json:"trouble,omitempty"` // why it could not be renewed: disk-full, not-ours, newer, failed
+	why     string
 }

@@ -46,6 +46,7 @@ func (n *Node) record(ctx context.Context, facts ...vault.Fact) error {
 			return err
 		}
 	}
+	n.kits.touch()
 	return nil
 }
 
@@ -68,6 +69,9 @@ func (n *Node) apply(rec vault.Recorded) error {
 	b := n.book
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if missedByKit(rec.Kind) {
+		b.changed = max(b.changed, rec.Seq)
+	}
 	if rec.Erased {
 		return n.applyPublic(rec)
 	}
@@ -97,6 +101,10 @@ func (n *Node) apply(rec vault.Recorded) error {
 	case factKitSaved:
 		b.kit = &kitSaved{}
 		return canonical.Unmarshal(rec.Body, b.kit)
+	case factKitWritten:
+		return with(rec, b.applyKitWritten)
+	case factKitForgotten:
+		return with(rec, b.applyKitForgotten)
 	case factReceivedGrant:
 		return n.applyReceived(rec)
 	case factFetched:

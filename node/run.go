@@ -82,6 +82,7 @@ func (n *Node) run(ctx context.Context, ready func(RunInfo)) error {
 	group.Go(func() error { return host.Run(ctx) })
 	group.Go(func() error { return control.Serve(ctx, commands, n.command) })
 	group.Go(func() error { return l.tend(ctx) })
+	group.Go(func() error { return n.keepKits(ctx) })
 	ready(RunInfo{
 		Home: n.opt.Home, Owner: string(n.keys.Owner().DID()), Node: string(n.keys.Node().DID()), Addresses: host.Addrs(),
 	})
@@ -119,6 +120,7 @@ func (l *link) tend(ctx context.Context) error {
 	tick := time.NewTicker(retryEvery)
 	defer tick.Stop()
 	for {
+		l.node.kits.touch() // what they are on may have been plugged in
 		l.handOver(ctx)
 		err := l.node.housekeeping(ctx)
 		if errors.Is(err, journal.ErrBroken) {

@@ -75,6 +75,7 @@ func (a *app) contactRemoveCommand() *cobra.Command {
 			if r.Revoked > 0 {
 				a.say("remove.revoked", "n", strconv.Itoa(r.Revoked))
 			}
+			a.notices(r.Notices)
 		})
 	})
 	c.Flags().BoolVarP(&yes, "yes", "y", false, a.flag("contact-remove", "yes"))

@@ -185,16 +185,20 @@ func (a *app) unknownCommand(cmd *cobra.Command, name string) error {
 }
 
 // exactly wants as many arguments as the usage line names: "open NAME" wants
-// one; what stands in brackets is not counted.
+// one, "kit [FILE]" one or none.
 func (a *app) exactly(use string) cobra.PositionalArgs {
-	want := 0
+	want, optional := 0, 0
 	for _, word := range strings.Fields(use)[1:] {
-		if word == strings.ToUpper(word) && word[0] != '[' {
+		switch {
+		case word != strings.ToUpper(word):
+		case word[0] == '[':
+			optional++
+		default:
 			want++
 		}
 	}
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == want {
+		if want <= len(args) && len(args) <= want+optional {
 			return nil
 		}
 		return problem.New(problem.Usage, "usage.arguments", "command", cmd.CommandPath(),

@@ -51,6 +51,41 @@ func (v *Vault) SaveKit(w io.Writer) error {
 	return nil
 }
 
+// Changed is the place in the journal of the last entry of the vault's own that
+// a kit made before lacks. The node knows that of its facts.
+func (v *Vault) Changed() uint64 {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.state.changed
+}
+
+// ChangesSince counts what happened after a place in the journal and is not in
+// a kit made there, as a person counts: a data set that is born with its first
+// version is one change. The function facts says which of the node's kinds count.
+func (v *Vault) ChangesSince(seq uint64, facts func(kind uint16) bool) (n int, err error) {
+	err = v.log.Read(seq+1, func(e journal.Entry) error {
+		counts := kitLacks(e.Kind) && e.Kind != kindDataset && e.Kind != kindGeneration
+		if !e.Checkpoint && (counts || e.Kind >= FirstFact && facts(e.Kind)) {
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		return n, fmt.Errorf("count the changes since journal entry %d: %w", seq, err)
+	}
+	return n, nil
+}
+
+// kitLacks says whether a kit from before an entry of the vault's own kinds is
+// the poorer for it, or holds what is gone.
+func kitLacks(kind uint16) bool {
+	switch kind {
+	case kindDataset, kindVersion, kindGeneration, kindErased, kindReceived, kindRemoved, kindDropped:
+		return true
+	}
+	return false
+}
+
 // kitEntry leaves out what is erased, and what a restored vault says anew.
 func (v *Vault) kitEntry(e journal.Entry) (kitEntry, bool) {
 	switch e.Kind {

@@ -70,6 +70,7 @@ func encode(v any) []byte { return canonical.MustMarshal(v) }
 // state is what the journal says, in memory.
 type state struct {
 	incarnation uint32
+	changed     uint64 // place of the last entry that a kit from before lacks
 	suspended   Suspension
 	sets        map[crypto.DID]*dataset
 	tags        map[[16]byte]crypto.Scope // of the keys that we have
@@ -140,6 +141,9 @@ func (v *Vault) commit(ctx context.Context, changes ...change) (seq uint64, err 
 		if err := v.state.apply(c); err != nil {
 			return 0, err
 		}
+		if kitLacks(c.kind) {
+			v.state.changed = max(v.state.changed, seq)
+		}
 	}
 	return seq, nil
 }
@@ -166,6 +170,9 @@ func (v *Vault) replay(e journal.Entry) error {
 		for _, s := range v.ring.Scopes() {
 			v.state.tags[v.ring.ScopeTag(s)] = s
 		}
+	}
+	if kitLacks(e.Kind) && !e.Checkpoint {
+		v.state.changed = e.Seq
 	}
 	c, err := v.reopen(e)
 	if errors.Is(err, crypto.ErrErased) {

@@ -53,6 +53,8 @@ var explanations = []struct {
 	{crypto.ErrWrongSecret, problem.WrongSecret, "secret.wrong"},
 	{crypto.ErrNoSlot, problem.WrongSecret, "secret.wrong"},
 	{crypto.ErrBadWords, problem.WrongSecret, "words.bad"},
+	{crypto.ErrNoKit, problem.Exists, "kit.not-ours"},
+	{crypto.ErrNewerKit, problem.Exists, "kit.newer"},
 	{crypto.ErrBadSecret, problem.Usage, "secret.unsuitable"},
 	{vault.ErrNoDataset, problem.NotFound, "dataset.none"},
 	{vault.ErrAmbiguous, problem.Usage, "dataset.ambiguous"},

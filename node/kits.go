@@ -282,13 +282,8 @@ func (n *Node) renewAll(ctx context.Context) error {
 
 // aboutPlace says what is wrong with the place of a kit.
 func aboutPlace(err error, path string) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return problem.New(problem.NotFound, "kit.away", "path", path).Because(err)
-	case errors.Is(err, crypto.ErrNoKit):
-		return problem.New(problem.Exists, "kit.not-ours", "path", path).Because(err)
-	case errors.Is(err, crypto.ErrNewerKit):
-		return problem.New(problem.Exists, "kit.newer", "path", path).Because(err)
 	}
 	return about(err, "path", path)
 }

@@ -75,7 +75,7 @@ func settings(key *privateKey, opt Options) ([]libp2p.Option, error) {
 	options := []libp2p.Option{
 		libp2p.Identity(key),
 		libp2p.NoListenAddrs, // New listens, one address at a time
-		libp2p.Security(libp2ptls.ID, libp2ptls.New),
+		libp2p.Security(libp2ptls.ID, newBulkTLS),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		libp2p.AddrsFactory(publicAddrs),
 		libp2p.UserAgent(userAgent),

@@ -38,6 +38,7 @@ func (n *Node) fetch(ctx context.Context, q FetchRequest, progress func(Progress
 	if err != nil {
 		return FetchResult{}, err
 	}
+	defer n.vault.Landing()()
 	f := &fetching{node: n, link: l, grant: r, limit: q.LimitRate, progress: progress, landing: landing{store: n.vault.Blocks()}}
 	if err := f.persist(ctx); err != nil {
 		return FetchResult{}, f.explain(err)

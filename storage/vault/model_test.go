@@ -90,6 +90,11 @@ func TestModel(t *testing.T) {
 					rt.Fatalf("the view has %d entries, want %d", got, want)
 				}
 			},
+			"sweep": func(rt *rapid.T) {
+				if r, err := v.Sweep(bg, 0); err != nil || r.Dead != r.Waste {
+					rt.Fatalf("%+v, %v", r, err)
+				}
+			},
 			"reopen": func(rt *rapid.T) { v, _ = reopen(t, v) },
 			"": func(rt *rapid.T) {
 				if did == "" {

@@ -88,12 +88,13 @@ type Vault struct {
 	log   *journal.Journal
 	index *index.Index // nil when not even an empty one could be made, or the disk is not the system's
 
-	adding sync.Mutex   // one Add at a time
-	shape  sync.RWMutex // held while blocks of data sets die; shared while a view is cut
-	order  sync.Mutex   // versions, views and generations are committed one after another
-	keys   sync.Mutex   // held until a change of the keyring is on the disk, or taken back
-	files  sync.Mutex   // the keyring's and the mark's files
-	owed   bool         // the keyring's files lag behind the keyring; files guards it
+	adding  sync.Mutex   // one Add at a time
+	landing sync.RWMutex // shared while blocks come in from others; held by a sweep
+	shape   sync.RWMutex // held while blocks of data sets die; shared while a view is cut
+	order   sync.Mutex   // versions, views and generations are committed one after another
+	keys    sync.Mutex   // held until a change of the keyring is on the disk, or taken back
+	files   sync.Mutex   // the keyring's and the mark's files
+	owed    bool         // the keyring's files lag behind the keyring; files guards it
 
 	mu    sync.RWMutex
 	state *state

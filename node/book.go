@@ -3,6 +3,7 @@
 package node
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
@@ -74,6 +75,7 @@ type received struct {
 	grant grant.Grant
 	cid   cid.Cid
 	since time.Time
+	place uint64    // in the journal, where it first stands
 	kept  time.Time // when it was last written
 	last  fetched
 	at    time.Time // of the last fetch
@@ -318,7 +320,7 @@ func (b *book) receivedList() []received {
 		list = append(list, *r)
 	}
 	slices.SortFunc(list, func(x, y received) int {
-		if c := x.since.Compare(y.since); c != 0 {
+		if c := cmp.Compare(x.place, y.place); c != 0 {
 			return c
 		}
 		return strings.Compare(x.id(), y.id())

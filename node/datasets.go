@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ func (n *Node) add(ctx context.Context, q AddRequest, progress func(Progress)) (
 		DryRun: q.DryRun, Replace: q.Replace, Keep: q.Keep, Progress: report("store", progress),
 	})
 	if err != nil {
-		return AddResult{}, about(err, "name", name, "path", q.Path)
+		return AddResult{}, about(err, "name", name, "path", troubled(err, q.Path))
 	}
 	if made.New && !q.DryRun { // the vault recorded what birth signed
 		if err := n.vault.Facts(n.apply, factUpperLinks); err != nil {
@@ -40,6 +41,15 @@ func (n *Node) add(ctx context.Context, q AddRequest, progress func(Progress)) (
 		}
 	}
 	return addResult(name, q.DryRun, made), nil
+}
+
+// troubled is the file that kept changing while path was added, else path.
+func troubled(err error, path string) string {
+	var at *fs.PathError
+	if errors.Is(err, vault.ErrChanging) && errors.As(err, &at) {
+		return at.Path
+	}
+	return path
 }
 
 func addResult(name string, dry bool, made vault.AddResult) AddResult {

@@ -417,9 +417,16 @@ func (n *Node) givenNamed(name string) (given, error) {
 	return given{}, problem.New(problem.NotFound, "grant.none", "grant", name)
 }
 
+// isOver says whether a grant of ours has ended, or went with its data set.
+func (n *Node) isOver(leaf cid.Cid) bool {
+	g, known := n.book.givenBy(leaf)
+	return !known || g.ended(n.now())
+}
+
 // receivedNamed finds a grant given to us, by its short name, its CID, or the
-// name of its data set. If no grant on it is live the newest is taken: its
-// giver says why it is over.
+// name of its data set. Of several that are live the newest is taken; if none
+// is, the newest too: its giver says why it is over. Only data sets of the same
+// name cannot be told apart.
 func (n *Node) receivedNamed(name string) (received, error) {
 	var found, over []received
 	for _, r := range n.book.receivedList() {
@@ -438,11 +445,14 @@ func (n *Node) receivedNamed(name string) (received, error) {
 	if len(found) == 0 && len(over) > 0 {
 		found = over[len(over)-1:]
 	}
-	switch len(found) {
-	case 0:
+	if len(found) == 0 {
 		return received{}, problem.New(problem.NotFound, "grant.none", "grant", name)
-	case 1:
-		return found[0], nil
 	}
-	return received{}, problem.New(problem.Usage, "grant.ambiguous", "name", name)
+	newest := found[len(found)-1]
+	for _, r := range found {
+		if r.Dataset != newest.Dataset {
+			return received{}, problem.New(problem.Usage, "grant.ambiguous", "name", name, "one", r.id(), "other", newest.id())
+		}
+	}
+	return newest, nil
 }

@@ -294,19 +294,42 @@ func TestGrantBroughtByOthers(t *testing.T) {
 	}
 }
 
-// TestOneNameTwoGrants: a name that fits two grants is asked back about.
+// TestOneNameTwoGrants: of two grants on a data set, its name means the newest
+// that is live.
 func TestOneNameTwoGrants(t *testing.T) {
 	t.Parallel()
 	alice, bob := neighbours(t)
 	alice.add("notes", tree{"a/x": "a", "b/y": "b"})
 	one := do(alice, Grant, GrantRequest{Name: "notes", To: "bob", Paths: []string{"a/"}})
 	two := do(alice, Grant, GrantRequest{Name: "notes", To: "bob", Paths: []string{"b/y"}})
-	fails(bob, Fetch, FetchRequest{Grant: "notes"}, "grant.ambiguous")
+	do(bob, Fetch, FetchRequest{Grant: "notes"})
+	if n := bob.gotten(two.Grant.ID).Deliveries; n != 1 {
+		t.Errorf("the newest grant was used %d times", n)
+	}
 	do(bob, Fetch, FetchRequest{Grant: one.Grant.CID})
 	do(bob, Fetch, FetchRequest{Grant: two.Grant.ID})
 	fails(bob, Revoke, NameRequest{Name: one.Grant.ID}, "grant.not-ours")
 	do(alice, Revoke, NameRequest{Name: two.Grant.CID})
 	do(bob, Fetch, FetchRequest{Grant: "NOTES"})
+	if n := bob.gotten(one.Grant.ID).Deliveries; n != 2 {
+		t.Errorf("the grant that is live was used %d times", n)
+	}
+}
+
+// TestTwoDatasetsOneName: a name that fits data sets of two givers is asked
+// back about, with both commands.
+func TestTwoDatasetsOneName(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	carol := newPerson(t, "carol", alice.clock)
+	meet(carol, bob)
+	alice.add("notes", tree{"a": "a"})
+	carol.add("notes", tree{"c": "c"})
+	one, two := alice.give("notes", bob), carol.give("notes", bob)
+	p := fails(bob, Fetch, FetchRequest{Grant: "notes"}, "grant.ambiguous")
+	if p.Args["one"] != one.Grant.ID || p.Args["other"] != two.Grant.ID {
+		t.Errorf("told are %v, want %s and %s", p.Args, one.Grant.ID, two.Grant.ID)
+	}
 }
 
 // TestGrantOnAccents: a path is the same however its accents are spelled.

@@ -3,6 +3,7 @@
 package node
 
 import (
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +49,13 @@ func (p *pace) allow(leaf cid.Cid, paths []string, now time.Time) *protocol.Refu
 	}
 	u.views[view] = struct{}{}
 	return nil
+}
+
+// forget drops what was counted of grants that are over.
+func (p *pace) forget(over func(leaf cid.Cid) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.grants, func(leaf cid.Cid, _ *usage) bool { return over(leaf) })
 }
 
 func (p *pace) of(leaf cid.Cid) *usage {

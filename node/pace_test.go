@@ -43,4 +43,8 @@ func TestPace(t *testing.T) {
 	if r := p.allow(other, []string{""}, at); r != nil {
 		t.Errorf("a shape that is known: %v", r)
 	}
+	p.forget(func(leaf cid.Cid) bool { return leaf == other })
+	if len(p.grants) != 1 || p.grants[one] == nil {
+		t.Errorf("%d grants are counted, want the one that is not over", len(p.grants))
+	}
 }

@@ -251,9 +251,10 @@ func (n *Node) applyReceived(rec vault.Recorded) error {
 	}
 	c := chain[grant.LinkGrant].CID()
 	since := time.Unix(rec.Time, 0)
-	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since, kept: since, over: n.gate.Revoked(chain)}
+	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since, place: rec.Seq, kept: since, over: n.gate.Revoked(chain)}
 	if before, ok := b.received[c]; ok {
-		next.since, next.last, next.at, next.count, next.over = before.since, before.last, before.at, before.count, before.over || next.over
+		next.since, next.place, next.over = before.since, before.place, before.over || next.over
+		next.last, next.at, next.count = before.last, before.at, before.count
 	}
 	b.received[c] = next
 	return nil

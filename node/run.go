@@ -151,6 +151,7 @@ func (n *Node) housekeeping(ctx context.Context) error {
 			return err
 		}
 	}
+	n.pace.forget(n.isOver)
 	for _, d := range n.vault.Datasets() {
 		if d.From != "" {
 			continue

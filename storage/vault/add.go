@@ -45,7 +45,7 @@ type AddResult struct {
 // of this name, and makes the data set when it is new. What it stored before
 // an error or a cancellation stays and is used by the next attempt; a version
 // is made whole or not at all. A file that keeps changing while it is read
-// ends it ([ErrChanging]).
+// ends it ([ErrChanging], in an fs.PathError that names the file).
 func (v *Vault) Add(ctx context.Context, name, path string, opt AddOptions) (AddResult, error) {
 	r, err := v.add(ctx, name, path, opt)
 	if err != nil {

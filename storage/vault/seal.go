@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"syscall"
 
@@ -196,7 +196,7 @@ func (a *adding) file(ctx context.Context, f found, before *storage.Entry) (*ite
 		}
 		return it, err
 	}
-	return nil, fmt.Errorf("%w: %s", ErrChanging, f.path)
+	return nil, &fs.PathError{Op: "read", Path: filepath.Join(a.scan.root.Name(), f.path), Err: ErrChanging}
 }
 
 // unreadable is why a file is left out.

@@ -64,6 +64,8 @@ var explanations = []struct {
 	{vault.ErrChanging, problem.Changed, "dataset.changing"},
 	{vault.ErrNotOurs, problem.Usage, "dataset.not-ours"},
 	{vault.ErrBadSource, problem.Usage, "file.special"},
+	{vault.ErrUnderWay, problem.Busy, "compact.busy"},
+	{vault.ErrUnclear, problem.Damaged, "compact.unclear"},
 	{vault.ErrMissing, problem.Damaged, "dataset.missing"},
 	{blocks.ErrNotFound, problem.Damaged, "dataset.missing"},
 	{crypto.ErrErased, problem.NotFound, "erased"},

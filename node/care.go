@@ -19,7 +19,7 @@ func (n *Node) status(ctx context.Context, _ None, _ func(Progress)) (StatusResu
 	r := StatusResult{
 		Version: n.opt.Version, Home: n.opt.Home, Owner: string(n.keys.Owner().DID()), Node: string(n.keys.Node().DID()),
 		Contacts: len(n.book.contactList()), Blocks: int64(stats.Blocks), Bytes: stats.Bytes,
-		Swap: hostSwaps(),
+		Strangers: n.denials.strangers.Load(), Swap: hostSwaps(),
 	}
 	r.Suspended, r.SuspendedBy = n.suspended()
 	for _, d := range n.vault.Datasets() {

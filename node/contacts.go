@@ -252,9 +252,13 @@ func (i introductions) Invited(ctx context.Context, secret []byte, guest contact
 		return nil, err
 	}
 	invited.UsedBy = guest.Owner
-	return own, n.record(ctx,
+	err = n.record(ctx,
 		fact(factInvitation, crypto.NodeScope, invited),
 		fact(factContact, crypto.ContactScope(guest.Owner), f))
+	if err == nil {
+		i.host.Protect(guest.Node)
+	}
+	return own, err
 }
 
 func (n *Node) contactList(ctx context.Context, _ None, _ func(Progress)) (ContactListResult, error) {

@@ -79,6 +79,7 @@ var explanations = []struct {
 	{p2p.ErrSomebodyElse, problem.Unreachable, "peer.somebody-else"},
 	{p2p.ErrNotSpoken, problem.Unreachable, "peer.not-spoken"},
 	{p2p.ErrNobodyAnswers, problem.Unreachable, "peer.nobody"},
+	{p2p.ErrBusy, problem.Refused, "refused.busy"},
 	{p2p.ErrReset, problem.Unreachable, "peer.cut"},
 	{contact.ErrSlow, problem.Unreachable, "peer.slow"},
 	{offer.ErrSlow, problem.Unreachable, "peer.slow"},

@@ -152,9 +152,9 @@ func missedByKit(kind uint16) bool {
 	return true
 }
 
-// denials are refusals of a minute, counted by peer and reason.
+// denials are refusals of one grantee for one reason, counted since the last.
 type denials struct {
-	Peer   crypto.DID `cbor:"peer"` // empty: strangers, together
+	Peer   crypto.DID `cbor:"peer"` // the grantee's owner; empty: several
 	Reason string     `cbor:"reason"`
 	Count  uint64     `cbor:"count"`
 }

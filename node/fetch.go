@@ -97,7 +97,7 @@ func (f *fetching) persist(ctx context.Context) error {
 			}
 		case isCut(err) && (cutShort == nil || f.result.Blocks > before):
 			cutShort = err
-		case cutShort != nil && refusal == nil:
+		case cutShort != nil && refusal == nil && !errors.Is(err, p2p.ErrBusy):
 			return cutShort // and nobody answers any more
 		default:
 			return err

@@ -250,10 +250,7 @@ func (t *teller) denied(line *LogLine, f denials) (bool, error) {
 	line.Event = "denied"
 	line.Args = map[string]string{"reason": f.Reason, "count": strconv.FormatUint(f.Count, 10)}
 	if f.Peer != "" {
-		line.Contact = f.Peer.Short()
-		if k, ok := t.node.book.contactAt(f.Peer); ok {
-			line.Contact = k.Name
-		}
+		line.Contact = t.name(f.Peer)
 	}
 	return true, nil
 }

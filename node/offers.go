@@ -202,7 +202,7 @@ func (t taker) CurrentLinks(ctx context.Context, from crypto.DID, q offer.Questi
 	n := t.node
 	d, denial := n.gate.Check(from, q.Invocation, q.Proofs)
 	if denial != nil {
-		n.denied(from, denial)
+		n.denied(denial)
 		return nil, denial.Refusal()
 	}
 	if d.Command != grant.CommandChain {

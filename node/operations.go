@@ -140,7 +140,8 @@ type StatusResult struct {
 	Suspended bool     `json:"suspended"` // grants wait for the owner's confirmation
 	// SuspendedBy is why: kit, old-journal, no-mark, missing-keys, journal-cut.
 	SuspendedBy string     `json:"suspended_by,omitempty"`
-	Swap        bool       `json:"swap"` // the host swaps to disk: memory may be written there
+	Strangers   uint64     `json:"strangers"` // requests of strangers that were refused since the daemon started; nowhere else
+	Swap        bool       `json:"swap"`      // the host swaps to disk: memory may be written there
 	Kits        []KitPlace `json:"kits,omitempty"`
 	Warnings    []Notice   `json:"warnings,omitempty"`
 }

@@ -87,7 +87,7 @@ func (n *Node) run(ctx context.Context, ready func(RunInfo)) error {
 		Home: n.opt.Home, Owner: string(n.keys.Owner().DID()), Node: string(n.keys.Node().DID()), Addresses: host.Addrs(),
 	})
 	err = group.Wait()
-	return errors.Join(err, n.saveDenials(context.WithoutCancel(ctx)))
+	return errors.Join(err, n.saveDenials(context.WithoutCancel(ctx), true))
 }
 
 // commands is where commands are listened for.
@@ -137,8 +137,7 @@ func (l *link) tend(ctx context.Context) error {
 	}
 }
 
-// housekeeping writes what is due: the clock mark, the denials of the last
-// minute, our own links that have aged, half revocations.
+// housekeeping writes what is due: the clock mark, the denials of grantees, our own links that have aged, half revocations.
 func (n *Node) housekeeping(ctx context.Context) error {
 	if at, due := n.gate.MarkDue(); due {
 		if err := n.record(ctx, vault.Fact{Kind: factClock, Public: publicMark(at)}); err != nil {
@@ -147,7 +146,7 @@ func (n *Node) housekeeping(ctx context.Context) error {
 	}
 	if now := n.now(); now.Sub(n.denialsSaved) >= denialsEvery {
 		n.denialsSaved = now
-		if err := n.saveDenials(ctx); err != nil {
+		if err := n.saveDenials(ctx, false); err != nil {
 			return err
 		}
 	}

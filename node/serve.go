@@ -28,7 +28,7 @@ import (
 func (l *link) serveTransfer(ctx context.Context, stream protocol.Stream) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := &serving{node: l.node, cancel: cancel}
+	s := &serving{node: l.node, cancel: cancel, admit: func() func() { return l.host.Admit(stream) }}
 	// A peer that takes nothing must not make a revocation wait for it.
 	defer context.AfterFunc(ctx, func() {
 		if errors.Is(context.Cause(ctx), errEnded) {
@@ -52,6 +52,8 @@ func (l *link) serveTransfer(ctx context.Context, stream protocol.Stream) {
 type serving struct {
 	node    *Node
 	cancel  context.CancelCauseFunc
+	admit   func() (release func()) // makes the peer known to the network
+	release func()
 	passage *passage
 	ends    *time.Timer // cancels at the earliest expiry
 }
@@ -64,7 +66,7 @@ func (s *serving) Open(ctx context.Context, peer crypto.DID, req transfer.Reques
 	n := s.node
 	d, denial := n.gate.Check(peer, req.Invocation, req.Proofs)
 	if denial != nil {
-		n.denied(peer, denial)
+		n.denied(denial)
 		return nil, denial.Refusal()
 	}
 	if d.Command != grant.CommandRead {
@@ -78,6 +80,7 @@ func (s *serving) Open(ctx context.Context, peer crypto.DID, req transfer.Reques
 		n.gate.Release(d)
 		return nil, &protocol.Refusal{Code: protocol.Busy}
 	}
+	s.release = s.admit()
 	if n.gate.Revoked(d.Chain) { // between the check and the entry
 		return nil, &protocol.Refusal{Code: protocol.Revoked}
 	}
@@ -99,6 +102,7 @@ func (s *serving) leave() {
 		s.ends.Stop()
 	}
 	if s.passage != nil {
+		s.release()
 		s.node.passages.leave(s.passage)
 	}
 }
@@ -122,7 +126,7 @@ func (s *serving) deliver(ctx context.Context, d *access.Decision) (*delivered, 
 	digest := sha256.Sum256(head.Bytes)
 	uses, denial := n.gate.Use(d, digest)
 	if denial != nil {
-		n.denied(d.Audience, denial)
+		n.denied(denial)
 		return nil, denial.Refusal()
 	}
 	sealed, err := envelope.Seal(n.keys.Node(), envelope.Binding{

@@ -55,6 +55,9 @@ func (a *app) event(l node.LogLine) string {
 	if why, ok := args["purpose"]; ok {
 		args["purpose"] = a.word("purpose", why)
 	}
+	if why, ok := args["reason"]; ok {
+		args["reason"] = a.word("refusal", why)
+	}
 	if key := "event." + l.Event; messages.Has(key) {
 		return a.textOf(key, args)
 	}

@@ -41,6 +41,9 @@ func (a *app) showStatus(s node.StatusResult) {
 	t.row(a.text("label.datasets"), a.text("status.datasets", "own", strconv.Itoa(s.Datasets), "received", strconv.Itoa(s.Received)))
 	t.row(a.text("label.contacts"), strconv.Itoa(s.Contacts))
 	t.row(a.text("label.disk"), a.text("status.disk", "bytes", strconv.FormatInt(s.Bytes, 10), "blocks", strconv.FormatInt(s.Blocks, 10)))
+	if s.Strangers > 0 {
+		t.row(a.text("label.strangers"), a.text("status.strangers", "n", strconv.FormatUint(s.Strangers, 10)))
+	}
 	t.print(a.out)
 	a.notices(s.Warnings)
 }

@@ -35,6 +35,9 @@ func (c *check) denial(f *fault) *Denial {
 	d := &Denial{Code: protocol.Denied, Layer: f.layer, Reason: f.reason, Audience: c.audience}
 	if c.audience {
 		d.Code, d.Time = f.code, f.time
+		if len(c.chain) > grant.LinkGrant {
+			d.Grantee = c.chain[grant.LinkGrant].Audience
+		}
 	}
 	return d
 }

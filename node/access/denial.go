@@ -5,6 +5,7 @@ package access
 import (
 	"fmt"
 
+	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/protocol"
 )
 
@@ -29,6 +30,10 @@ type Denial struct {
 
 	// Audience says that the peer did bring such a chain, and may hear Code.
 	Audience bool
+
+	// Grantee is to whom the grant in that chain was given, whoever brings it
+	// now. Empty for strangers.
+	Grantee crypto.DID
 }
 
 // Error says which layer refused, and why: for the owner.

@@ -73,7 +73,7 @@ func (g *Gate) Use(d *Decision, head [32]byte) ([]Use, *Denial) {
 		}
 		id := d.Chain[i].CID()
 		if n, again := g.uses.next(id, head); !again && n > limit {
-			return nil, limitReached(i, n, limit)
+			return nil, limitReached(d, i, n, limit)
 		}
 		stand = append(stand, Use{id, head})
 	}
@@ -84,9 +84,9 @@ func (g *Gate) Use(d *Decision, head [32]byte) ([]Use, *Denial) {
 	return stand, nil
 }
 
-func limitReached(link int, next, limit int64) *Denial {
+func limitReached(d *Decision, link int, next, limit int64) *Denial {
 	f := tell(LayerGate, protocol.Limit, 0, "link %d: use %d of %d", link, next, limit)
-	return &Denial{Code: f.code, Layer: f.layer, Reason: f.reason, Audience: true}
+	return &Denial{Code: f.code, Layer: f.layer, Reason: f.reason, Audience: true, Grantee: d.Chain[grant.LinkGrant].Audience}
 }
 
 // usesLeft is how many new heads may still be delivered under a chain, or -1.

@@ -41,7 +41,7 @@ const (
 //
 // ctx bounds the dialling, not the stream. The error says which of
 // [ErrNobodyAnswers], [ErrSomebodyElse] (with both names), [ErrNotSpoken],
-// [ErrReset] (the peer would not talk) and [ErrClosed] it is.
+// [ErrReset] (the peer would not talk), [ErrBusy] and [ErrClosed] it is.
 func (h *Host) Dial(ctx context.Context, did crypto.DID, addrs []string, id string) (protocol.Stream, error) {
 	s, err := h.dial(ctx, did, addrs, id)
 	switch {
@@ -65,7 +65,7 @@ func (h *Host) dial(ctx context.Context, did crypto.DID, addrs []string, id stri
 		return nil, err
 	}
 	s, err := h.open(ctx, to.ID, id)
-	if err != nil && !errors.Is(err, ErrNotSpoken) && h.prune(ctx, to.ID) {
+	if err != nil && !errors.Is(err, ErrNotSpoken) && !errors.Is(err, ErrBusy) && h.prune(ctx, to.ID) {
 		if err := h.connect(ctx, to); err != nil {
 			return nil, err
 		}
@@ -84,6 +84,8 @@ func (h *Host) open(ctx context.Context, to peer.ID, id string) (network.Stream,
 	switch {
 	case errors.As(err, &notSpoken):
 		return nil, ErrNotSpoken
+	case isBusy(err):
+		return nil, ErrBusy
 	case errors.Is(err, network.ErrReset):
 		return nil, ErrReset
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -52,6 +53,8 @@ type Host struct {
 
 	ctx    context.Context // ends with Close; handlers get it
 	cancel context.CancelFunc
+
+	admitted atomic.Uint64
 
 	mu       sync.Mutex
 	closed   bool
@@ -188,8 +191,8 @@ func (h *Host) isClosed() bool {
 	return h.closed
 }
 
-// Protect keeps the connections of a peer when there are too many; those of
-// strangers are closed first.
+// Protect makes a peer known: its connections are kept when there are too many,
+// and it takes none of the places of strangers.
 func (h *Host) Protect(did crypto.DID) {
 	if id, err := peerID(did); err == nil {
 		h.libp2p.ConnManager().Protect(id, protectedTag)
@@ -201,6 +204,18 @@ func (h *Host) Unprotect(did crypto.DID) {
 	if id, err := peerID(did); err == nil {
 		h.libp2p.ConnManager().Unprotect(id, protectedTag)
 	}
+}
+
+// Admit counts the peer of a stream among those who are known, until release:
+// for whoever showed that they may be here, and is no contact.
+func (h *Host) Admit(s protocol.Stream) (release func()) {
+	id, err := peerID(s.Peer())
+	if err != nil {
+		return func() {}
+	}
+	tag := fmt.Sprintf("admitted %d", h.admitted.Add(1))
+	h.libp2p.ConnManager().Protect(id, tag)
+	return func() { h.libp2p.ConnManager().Unprotect(id, tag) }
 }
 
 // Run waits until ctx ends, then closes the host and returns when all has

@@ -10,6 +10,7 @@ import (
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/gologshim"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
@@ -29,7 +30,7 @@ const (
 	protocolVersion = "traboule/1"
 )
 
-// Connections that a home node holds: above the high mark, unprotected ones
+// Connections that a home node holds: above the high mark, those of strangers
 // are closed down to the low mark. A new one is left alone for the grace time.
 const (
 	lowConnections  = 16
@@ -38,20 +39,37 @@ const (
 	protectedTag    = "contact"
 )
 
-// What all connections together may take, and what one peer may. The latter is
-// the budget of a stranger too: nobody is known before a stream opens.
+// What all connections together may take, and what one peer may. The table of
+// budgets is in docs/threats.md.
 const (
 	memoryBudget = 96 << 20 // bytes
 	fileBudget   = 256      // file descriptors
+	connsIn      = 128
+	streamsIn    = 1024
 
 	peerMemory      = 48 << 20 // bytes: one full yamux window, and room
 	peerConns       = 16       // dials count while they run, one per address
 	peerConnsIn     = 4
 	peerStreams     = 64
 	peerStreamsIn   = 32
-	unnamedConnsIn  = 16 // handshakes in progress
-	unnamedStreams  = 64 // streams whose conversation is not yet named
 	tcpFirstByDelay = 500 * time.Millisecond
+)
+
+// What all strangers together may take of that, see [door]. A handshake is
+// over, one way or the other, after libp2p's 15 seconds, and the naming of a
+// stream's conversation after its 10.
+const (
+	handshakesPerNetwork = 16
+	handshakesInAll      = 64
+	handshakesReserved   = 32 // for networks from which somebody known came before
+	strangersPerNetwork  = 16 // connections
+	strangersInAll       = 48
+	strangerStreams      = 8 // of one
+	strangerStreamsInAll = 128
+
+	unnamedConnsIn = handshakesInAll + handshakesReserved
+	unnamedStreams = 2 * strangerStreamsInAll
+	maxHomely      = 1024
 )
 
 // Libraries stay silent: libp2p would name peers and addresses on standard
@@ -68,10 +86,13 @@ func settings(key *privateKey, opt Options) ([]libp2p.Option, error) {
 	if err != nil {
 		return nil, err
 	}
-	resources, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits()), rcmgr.WithMetricsDisabled())
+	// Networks are counted at the door, where contacts do not count.
+	anybody := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 0, ConnCount: connsIn}}
+	resources, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits()), rcmgr.WithMetricsDisabled(), rcmgr.WithLimitPerSubnet(anybody, anybody))
 	if err != nil {
 		return nil, err
 	}
+	known := func(p peer.ID) bool { return connections.IsProtected(p, "") }
 	options := []libp2p.Option{
 		libp2p.Identity(key),
 		libp2p.NoListenAddrs, // New listens, one address at a time
@@ -84,7 +105,7 @@ func settings(key *privateKey, opt Options) ([]libp2p.Option, error) {
 		libp2p.DisableRelay(),
 		libp2p.ForceReachabilityPrivate(), // sends no AutoNAT probe
 		libp2p.ConnectionManager(connections),
-		libp2p.ResourceManager(resources),
+		libp2p.ResourceManager(newDoor(resources, known)),
 		libp2p.DisableMetrics(),
 	}
 	if opt.PreferTCP {
@@ -107,9 +128,16 @@ func limits() rcmgr.ConcreteLimitConfig {
 	defaults := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&defaults)
 	ours := rcmgr.PartialLimitConfig{
+		System: rcmgr.ResourceLimits{
+			Conns:          2 * connsIn,
+			ConnsInbound:   connsIn,
+			StreamsInbound: streamsIn,
+		},
 		Transient: rcmgr.ResourceLimits{
+			Conns:          2 * unnamedConnsIn,
 			ConnsInbound:   unnamedConnsIn,
 			StreamsInbound: unnamedStreams,
+			FD:             2 * unnamedConnsIn,
 		},
 		PeerDefault: rcmgr.ResourceLimits{
 			Memory:         peerMemory,

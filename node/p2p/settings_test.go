@@ -20,7 +20,6 @@ import (
 	libcrypto "github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	libproto "github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/record"
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
@@ -334,54 +333,54 @@ func TestPingIsNotAnswered(t *testing.T) {
 	}
 }
 
-// A stranger gets so many streams and no more, and takes none from others.
-func TestStrangerBudget(t *testing.T) {
+// A stranger gets so many streams and no more, a contact more; and they take
+// none from others. Who gets none hears that the peer is busy.
+func TestStreamBudgets(t *testing.T) {
 	for name, listen := range transportsUnderTest {
-		t.Run(name, func(t *testing.T) {
-			h := newHost(t, Options{Listen: []string{listen}})
-			running := make(chan struct{}, 10*peerStreamsIn)
-			h.Handle(echo, func(ctx context.Context, s protocol.Stream) {
-				running <- struct{}{}
-				_, _ = io.Copy(s, s)
+		for who, budget := range map[string]int{"a stranger": strangerStreams, "a contact": peerStreamsIn} {
+			t.Run(name+", "+who, func(t *testing.T) {
+				h, key := newHost(t, Options{Listen: []string{listen}}), newKey(t)
+				running := make(chan struct{}, 10*budget)
+				h.Handle(echo, func(ctx context.Context, s protocol.Stream) {
+					running <- struct{}{}
+					_, _ = io.Copy(s, s)
+				})
+				if budget == peerStreamsIn {
+					h.Protect(key.DID())
+				}
+				peer := newHost(t, Options{Key: key})
+				if refused := busyStreams(t, peer, h, 2*budget); refused < budget {
+					t.Errorf("of %d streams %d were refused", 2*budget, refused)
+				}
+				if n := len(running); n > budget || n < budget-1 { // identify may still have one
+					t.Errorf("%d handlers run for %s, want %d", n, who, budget)
+				}
+				other := newHost(t, Options{})
+				s := mustDial(t, other, h, echo)
+				if _, err := io.WriteString(s, "x"); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := s.Read(make([]byte, 1)); err != nil {
+					t.Errorf("another peer is kept waiting: %v", err)
+				}
 			})
-			stranger := newStranger(t)
-			if err := stranger.Connect(testContext(t), infoOf(h)); err != nil {
-				t.Fatal(err)
-			}
-			if refused := openStreams(t, stranger.NewStream, h, 2*peerStreamsIn); refused < peerStreamsIn {
-				t.Errorf("of %d streams %d were refused", 2*peerStreamsIn, refused)
-			}
-			if n := len(running); n > peerStreamsIn {
-				t.Errorf("%d handlers run for one stranger, want at most %d", n, peerStreamsIn)
-			}
-			other := newHost(t, Options{})
-			s := mustDial(t, other, h, echo)
-			if _, err := io.WriteString(s, "x"); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := s.Read(make([]byte, 1)); err != nil {
-				t.Errorf("another peer is kept waiting: %v", err)
-			}
-		})
+		}
 	}
 }
 
-type openFunc func(context.Context, peer.ID, ...libproto.ID) (network.Stream, error)
-
-// openStreams opens n and counts those that do not answer.
-func openStreams(t *testing.T, open openFunc, h *Host, n int) (refused int) {
+// busyStreams opens n and counts those for which there is no place.
+func busyStreams(t *testing.T, from, to *Host, n int) (refused int) {
 	t.Helper()
 	for range n {
-		s, err := open(testContext(t), h.libp2p.ID(), echo)
-		if err != nil {
-			refused++
-			continue
+		s, err := from.Dial(testContext(t), to.DID(), to.Addrs(), echo)
+		if err == nil {
+			_, err = s.Write([]byte("x"))
 		}
-		_, err = s.Write([]byte("x"))
 		if err == nil {
 			_, err = s.Read(make([]byte, 1))
 		}
 		if err != nil {
+			wantError(t, err, ErrBusy)
 			refused++
 		}
 	}

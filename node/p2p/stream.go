@@ -21,6 +21,9 @@ import (
 // connection is gone.
 var ErrReset = errors.New("the stream was cut")
 
+// ErrBusy is in the errors of a stream for which the peer had no place.
+var ErrBusy = errors.New("the peer has no place for another stream")
+
 // stream is a libp2p stream as a [protocol.Stream]: Peer is who proved to be
 // at the other end of its connection. CloseWrite and SetDeadline are libp2p's.
 type stream struct {
@@ -84,10 +87,18 @@ func (s *stream) failed(tried string, err error) error {
 		err = ErrClosed
 	case errors.As(err, &timeout) && timeout.Timeout():
 		err = os.ErrDeadlineExceeded
+	case isBusy(err):
+		err = ErrBusy
 	case errors.Is(err, network.ErrReset), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 		err = ErrReset
 	}
 	return fmt.Errorf("%s %s: %w", tried, s.peer, err)
+}
+
+// isBusy says whether the peer cut a stream because it has too many.
+func isBusy(err error) bool {
+	var cut *network.StreamError
+	return errors.As(err, &cut) && cut.Remote && cut.ErrorCode == network.StreamResourceLimitExceeded
 }
 
 // Abort ends a stream of this host so that no byte of it, not even one that

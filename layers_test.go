@@ -45,6 +45,7 @@ var layers = map[string][]string{
 	"storage/blocks":        {"storage/disk/…", "crypto", "crypto/canonical"},
 	"storage/journal":       {"storage/disk/…", "crypto", "crypto/canonical"},
 	"storage/index":         {"crypto", "crypto/canonical"},
+	"storage/car":           {"crypto"},
 	"storage/importer":      {"storage", "crypto/canonical"},
 	"storage/storetest":     {"storage/…", "crypto"},
 	"storage/vault":         {"storage", "storage/blocks/…", "storage/journal", "storage/index", "storage/disk/…", "crypto", "crypto/canonical"},
@@ -89,6 +90,8 @@ var guests = []struct {
 	{"github.com/dgraph-io/badger", []string{"storage/index"}},
 	{"github.com/tetratelabs/wazero", []string{"node/compute"}},
 	{"crypto/hpke", []string{"crypto"}},
+	{"github.com/ipld/go-car", []string{"storage/car"}},
+	{"github.com/ipfs/boxo/ipld", []string{"storage/car"}},
 }
 
 // file is what the layer test reads of one Go file.

@@ -119,6 +119,8 @@ var (
 	Check          = operation("check", (*Node).check)
 	Passphrase     = operation("passphrase", (*Node).passphrase)
 	Kit            = operation("kit", (*Node).kit)
+	Car            = operation("car", (*Node).car)
+	RefillFrom     = operation("refill", (*Node).refill)
 )
 
 // None is a request or a result without fields.

@@ -41,9 +41,6 @@ func (l *link) serveTransfer(ctx context.Context, stream protocol.Stream) {
 		err = errors.Join(err, l.host.Abort(stream))
 	}
 	s.leave()
-	if err != nil && s.passage != nil {
-		l.node.vault.Blocks().HashAgain() // perhaps the peer got what is no block
-	}
 	if err != nil {
 		l.node.opt.Log.Debug("transfer ended", "error", err)
 	}
@@ -181,8 +178,7 @@ type delivered struct {
 // Head is the sealed head.
 func (d *delivered) Head() []byte { return d.sealed }
 
-// Block appends a block of the view to dst, as it lies on the disk. One that
-// is found damaged is missing: all others are delivered.
+// Block appends a block of the view to dst, as it lies on the disk.
 func (d *delivered) Block(ctx context.Context, name crypto.BlockName, dst []byte) ([]byte, error) {
 	granted, err := d.view.opens(name, func() ([]crypto.BlockName, error) { return d.node.blocksOf(ctx, d.head) })
 	if err != nil {
@@ -191,8 +187,8 @@ func (d *delivered) Block(ctx context.Context, name crypto.BlockName, dst []byte
 	if !granted {
 		return nil, transfer.ErrNotGranted
 	}
-	data, err := d.node.vault.Blocks().GetToSend(name, dst)
-	if errors.Is(err, blocks.ErrNotFound) || errors.As(err, new(*blocks.DamagedError)) {
+	data, err := d.node.vault.Blocks().Get(name, dst)
+	if errors.Is(err, blocks.ErrNotFound) {
 		err = transfer.ErrMissing
 	}
 	return data, err

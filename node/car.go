@@ -153,7 +153,7 @@ func (n *Node) refill(ctx context.Context, q RefillRequest, progress func(Progre
 	}
 	file, err := car.Open(ctx, f, size, func(done int64) { progress(Progress{Step: "check", Done: done, Total: size}) })
 	if err != nil {
-		return r, aboutCar(err, q.From)
+		return r, about(err, "path", q.From)
 	}
 	list, err := n.vault.Refill(ctx, file, func(done int64) { progress(Progress{Step: "store", Done: done}) })
 	known := 0
@@ -162,7 +162,7 @@ func (n *Node) refill(ctx context.Context, q RefillRequest, progress func(Progre
 		r.add(d)
 	}
 	if err != nil {
-		return r, aboutCar(err, q.From)
+		return r, about(err, "path", q.From)
 	}
 	if known == 0 {
 		return r, problem.New(problem.NotFound, "car.nothing-ours", "path", q.From)
@@ -179,12 +179,4 @@ func (r *RefillResult) add(d vault.Refilled) {
 	}
 	r.Datasets = append(r.Datasets, one)
 	r.Blocks, r.Bytes = r.Blocks+one.Blocks, r.Bytes+one.Bytes
-}
-
-// aboutCar tells what is wrong with a CAR file.
-func aboutCar(err error, path string) error {
-	if errors.Is(err, car.ErrBad) || errors.Is(err, car.ErrChanged) {
-		return problem.New(problem.Invalid, "car.bad", "path", path).Because(err)
-	}
-	return about(err, "path", path)
 }

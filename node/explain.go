@@ -21,6 +21,7 @@ import (
 	"github.com/traboule/traboule/protocol/transfer"
 	"github.com/traboule/traboule/storage"
 	"github.com/traboule/traboule/storage/blocks"
+	"github.com/traboule/traboule/storage/car"
 	"github.com/traboule/traboule/storage/disk"
 	"github.com/traboule/traboule/storage/journal"
 	"github.com/traboule/traboule/storage/vault"
@@ -72,6 +73,10 @@ var explanations = []struct {
 	{vault.ErrOldHead, problem.Misbehaviour, "fetch.old-head"},
 	{vault.ErrFileExists, problem.Exists, "file.exists"},
 	{vault.ErrNoPath, problem.NotFound, "no-such-path"},
+	{car.ErrBad, problem.Invalid, "car.bad"},
+	{car.ErrChanged, problem.Invalid, "car.bad"},
+	{car.ErrNotFound, problem.NotFound, "car.nothing-ours"},
+	{car.ErrOtherBlock, problem.Damaged, "vault.damaged"},
 	{storage.ErrBadName, problem.Usage, "dataset.bad-name"},
 	{storage.ErrTooLarge, problem.Usage, "dataset.too-large"},
 	{journal.ErrTooLarge, problem.Usage, "too-large"},

@@ -91,9 +91,13 @@ func (j *Journal) drop() error {
 		if err := j.fs.Remove(segmentName(j.dir, seg.Number)); err != nil {
 			return err
 		}
+		// Each by itself: a power cut may undo what was not synced in any order.
+		if err := j.fs.SyncDir(filepath.Clean(j.dir)); err != nil {
+			return err
+		}
 		j.mu.Lock()
 		j.segments = append([]Segment(nil), segments[i+1:]...)
 		j.mu.Unlock()
 	}
-	return j.fs.SyncDir(filepath.Clean(j.dir))
+	return nil
 }

@@ -182,8 +182,8 @@ func (s *segment) frame(fn func(Entry, [32]byte) error) error {
 	if err != nil {
 		return err
 	}
-	if string(head[:4]) != frameMagic || binary.BigEndian.Uint32(head[20:]) != crc32.Checksum(head[:20], castagnoli) {
-		return s.broken(rest-frameHeader, "frame header fails its check")
+	if !soundHeader(head) {
+		return s.broken(bytes.Clone(head), rest)
 	}
 	length, count := int64(binary.BigEndian.Uint32(head[4:])), binary.BigEndian.Uint32(head[8:])
 	if first := binary.BigEndian.Uint64(head[12:]); length > maxFrame || first != s.seq+1 || count == 0 {
@@ -199,7 +199,7 @@ func (s *segment) frame(fn func(Entry, [32]byte) error) error {
 	}
 	list, err := s.parse(body, count)
 	if err != nil {
-		if rest == whole && body[len(body)-1] == 0 {
+		if rest == whole && (body[len(body)-1] == 0 || holed(body, s.off+frameHeader)) {
 			return errUnfinished
 		}
 		return err
@@ -250,20 +250,57 @@ type callerError struct{ err error }
 func (e *callerError) Error() string { return e.err.Error() }
 func (e *callerError) Unwrap() error { return e.err }
 
-// broken tells damage from a write that stopped within the frame header: then
-// all the rest up to the end of the segment was never written.
-func (s *segment) broken(rest int64, why string) error {
-	for rest > 0 {
-		b, err := s.read(int(min(rest, 1<<16)))
-		if err != nil {
-			return err
-		}
-		if len(bytes.Trim(b, "\x00")) > 0 {
-			return errors.New(why)
-		}
-		rest -= int64(len(b))
+// broken tells damage from a write that was cut off before the frame header
+// was there whole: then nothing that was acknowledged follows, and some of the
+// rest was never written.
+func (s *segment) broken(head []byte, rest int64) error {
+	damage := errors.New("frame header fails its check")
+	if rest > frameHeader+maxFrame+frameEnd {
+		return damage
 	}
-	return errUnfinished
+	body, err := s.read(int(rest) - frameHeader)
+	if err != nil {
+		return err
+	}
+	all := append(head, body...)
+	if len(bytes.Trim(body, "\x00")) == 0 || holed(all, s.off) && !holdsFrame(all) {
+		return errUnfinished
+	}
+	return damage
+}
+
+// holed tells whether a sector of what stands at off was never written: it has
+// only zeros, and too many of them to be the content of an entry.
+func holed(b []byte, off int64) bool {
+	for len(b) > 0 {
+		n := min(len(b), int(sector-off%sector))
+		if n >= sector/8 && len(bytes.Trim(b[:n], "\x00")) == 0 {
+			return true
+		}
+		b, off = b[n:], off+int64(n)
+	}
+	return false
+}
+
+// sector is the least that a disk writes as one.
+const sector = 512
+
+// holdsFrame tells whether a frame begins anywhere in b: then the damage
+// before it is in something that was acknowledged.
+func holdsFrame(b []byte) bool {
+	for at := 0; ; at++ {
+		next := bytes.Index(b[at:], []byte(frameMagic))
+		if next < 0 || len(b)-at-next < frameHeader {
+			return false
+		}
+		if at += next; soundHeader(b[at:]) {
+			return true
+		}
+	}
+}
+
+func soundHeader(head []byte) bool {
+	return string(head[:4]) == frameMagic && binary.BigEndian.Uint32(head[20:]) == crc32.Checksum(head[:20], castagnoli)
 }
 
 func (s *segment) read(n int) ([]byte, error) {

@@ -48,11 +48,11 @@ func (v *Vault) fill(first []change) error {
 		return err
 	}
 	var err error
-	jopt := journal.Options{VaultID: v.ring.VaultID()}
+	jopt := journal.Options{VaultID: v.ring.VaultID(), SegmentSize: v.opt.segmentSize}
 	if v.log, _, err = journal.Open(v.opt.FS, v.path(logDir), jopt, v.replay); err != nil {
 		return err
 	}
-	if v.store, _, err = blocks.Open(v.opt.FS, v.path(packsDir), blocks.Options{Reserve: v.opt.Reserve}); err != nil {
+	if v.store, _, err = blocks.Open(v.opt.FS, v.path(packsDir), v.opt.blocks()); err != nil {
 		return err
 	}
 	v.openIndex()

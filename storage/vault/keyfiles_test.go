@@ -16,7 +16,7 @@ import (
 	"github.com/traboule/traboule/storage/disk/disktest"
 )
 
-func newContact(t *testing.T) crypto.Scope {
+func newContact(t testing.TB) crypto.Scope {
 	t.Helper()
 	someone, _ := newRing(t)
 	return crypto.ContactScope(someone.Owner().DID())

@@ -155,7 +155,7 @@ func TestViews(t *testing.T) {
 }
 
 // give sends a view of v's data set to w, as transfer would.
-func give(t *testing.T, v, w *Vault, h SignedHead) ReceivedHead {
+func give(t testing.TB, v, w *Vault, h SignedHead) ReceivedHead {
 	t.Helper()
 	tr := storage.NewTracker(h.Head)
 	carry := func(name crypto.BlockName) []byte {

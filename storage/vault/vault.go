@@ -49,6 +49,8 @@ type Options struct {
 	// its DID. The key signs what it must and is then forgotten; the facts
 	// become durable together with the data set. Default: no facts.
 	Birth func(birth crypto.Signer) ([]Fact, error)
+
+	packSize, segmentSize int64 // of tests, which have little and want many; default those of blocks and journal
 }
 
 func (o Options) withDefaults() Options {
@@ -68,6 +70,10 @@ func (o Options) withDefaults() Options {
 		o.Workers = runtime.NumCPU()
 	}
 	return o
+}
+
+func (o Options) blocks() blocks.Options {
+	return blocks.Options{Reserve: o.Reserve, PackSize: o.packSize}
 }
 
 // Report says what Open found.
@@ -195,7 +201,8 @@ func (v *Vault) start(secret crypto.Secret) (*Report, error) {
 func (v *Vault) openParts(mark markFile, doubt *Suspension, r *Report) error {
 	var err error
 	var jr *journal.Report
-	jopt := journal.Options{VaultID: v.ring.VaultID(), Expect: journal.Mark{Seq: mark.Seq, Chain: mark.Chain}, AcceptOld: true}
+	jopt := journal.Options{VaultID: v.ring.VaultID(), SegmentSize: v.opt.segmentSize,
+		Expect: journal.Mark{Seq: mark.Seq, Chain: mark.Chain}, AcceptOld: true}
 	if v.log, jr, err = journal.Open(v.opt.FS, v.path(logDir), jopt, v.replay); err != nil {
 		return err
 	}
@@ -207,7 +214,7 @@ func (v *Vault) openParts(mark markFile, doubt *Suspension, r *Report) error {
 	case v.state.foreign():
 		*doubt = MissingKeys
 	}
-	if v.store, r.Blocks, err = blocks.Open(v.opt.FS, v.path(packsDir), blocks.Options{Reserve: v.opt.Reserve}); err != nil {
+	if v.store, r.Blocks, err = blocks.Open(v.opt.FS, v.path(packsDir), v.opt.blocks()); err != nil {
 		return err
 	}
 	if v.openIndex() {

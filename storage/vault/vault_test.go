@@ -110,6 +110,14 @@ type node struct {
 // tree reads a folder, without its own attributes.
 func tree(t testing.TB, dir string) map[string]node {
 	t.Helper()
+	all, err := readTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func readTree(dir string) (map[string]node, error) {
 	all := map[string]node{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == dir {
@@ -131,10 +139,7 @@ func tree(t testing.TB, dir string) map[string]node {
 		all[rel] = n
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return all, err
 }
 
 func export(t testing.TB, v *Vault, did crypto.DID, opt ExportOptions) map[string]node {

@@ -88,15 +88,20 @@ func (r *Recording) Image(n int, rng *rand.Rand) (after *Disk, promises []any) {
 	return &Disk{state: r.replay.crash(rng), room: -1, locked: map[string]bool{}}, promises
 }
 
-// Images cuts a recording at count moments drawn from the seed, and calls
-// check with each: the number of changes before the cut, the disk after it,
-// and what was promised. A failure says which image it was.
+// Images cuts a recording at count moments drawn from the seed, every other one
+// of them just before a sync, and calls check with each: the number of changes
+// before the cut, the disk after it, and what was promised. A failure says
+// which image it was.
 func Images(t testing.TB, rec *Recording, count int, seed uint64, check func(n int, after *Disk, promises []any)) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	at := make([]int, count)
+	syncs := rec.syncs()
 	for i := range at {
 		at[i] = rng.IntN(rec.Len() + 1)
+		if i%2 == 0 && len(syncs) > 0 {
+			at[i] = syncs[rng.IntN(len(syncs))]
+		}
 	}
 	slices.Sort(at)
 	for i, n := range at {
@@ -112,6 +117,18 @@ func Images(t testing.TB, rec *Recording, count int, seed uint64, check func(n i
 			check(n, after, promises)
 		}()
 	}
+}
+
+// syncs are the moments just before each sync of a file or folder.
+func (r *Recording) syncs() (at []int) {
+	r.disk.mu.Lock()
+	defer r.disk.mu.Unlock()
+	for i, o := range r.ops {
+		if o.kind == opSync || o.kind == opSyncDir {
+			at = append(at, i)
+		}
+	}
+	return at
 }
 
 // clone copies a state; contents are shared until one side changes.

@@ -126,6 +126,7 @@ type Node struct {
 	denials  denialCounts
 	pace     pace
 	kits     kits
+	upkeep   upkeep
 	found    *vault.Report // what opening the vault found
 
 	changes      sync.Mutex // held while something is decided and recorded that must not be twice

@@ -117,6 +117,7 @@ var (
 	Revoke         = operation("revoke", (*Node).revoke)
 	Log            = operation("log", (*Node).log)
 	Check          = operation("check", (*Node).check)
+	Compact        = operation("compact", (*Node).compact)
 	Passphrase     = operation("passphrase", (*Node).passphrase)
 	Kit            = operation("kit", (*Node).kit)
 	Car            = operation("car", (*Node).car)
@@ -422,6 +423,24 @@ type CheckResult struct {
 	// Harmless are traces of damage by which nothing is lost, and about which
 	// nothing is to be done.
 	Harmless []Notice `json:"harmless"`
+}
+
+// CompactRequest asks for the room of what nothing needs any more.
+type CompactRequest struct {
+	// Waste: also of what a cut-off add or fetch left, which otherwise waits a
+	// week to be taken up again.
+	Waste bool `json:"waste,omitempty"`
+}
+
+// CompactResult says how much room came back.
+type CompactResult struct {
+	Packs   int      `json:"packs"`   // files rewritten and removed
+	Freed   int64    `json:"freed"`   // bytes given back to the disk
+	Copied  int64    `json:"copied"`  // bytes that were rewritten for it
+	Waiting int64    `json:"waiting"` // bytes that a cut-off add or fetch left, kept for now
+	Bytes   int64    `json:"bytes"`   // of all block files now
+	Dead    int64    `json:"dead"`    // of them, that nothing needs
+	Notices []Notice `json:"notices,omitempty"`
 }
 
 // RepairResult says what was mended and what is lost.

@@ -56,6 +56,13 @@ func (p *passages) enter(grant cid.Cid, links []cid.Cid, cancel context.CancelCa
 	return entered
 }
 
+// any says whether a transfer is under way.
+func (p *passages) any() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.open) > 0
+}
+
 // count is how many passages are open under a grant. The caller holds mu.
 func (p *passages) count(grant cid.Cid) (n int) {
 	for open := range p.open {

@@ -83,6 +83,7 @@ func (n *Node) run(ctx context.Context, ready func(RunInfo)) error {
 	group.Go(func() error { return control.Serve(ctx, commands, n.command) })
 	group.Go(func() error { return l.tend(ctx) })
 	group.Go(func() error { return n.keepKits(ctx) })
+	group.Go(func() error { return n.keepUp(ctx) })
 	ready(RunInfo{
 		Home: n.opt.Home, Owner: string(n.keys.Owner().DID()), Node: string(n.keys.Node().DID()), Addresses: host.Addrs(),
 	})

@@ -90,7 +90,7 @@ func do[Q, R any](t *testing.T, c node.Caller, o node.Operation[Q, R], request Q
 }
 
 // introduce makes contacts of two nodes; a calls b by the name nameOfB.
-func introduce(t *testing.T, a, b *home, nameOfA, nameOfB string) {
+func introduce(t *testing.T, a, b node.Caller, nameOfA, nameOfB string) {
 	t.Helper()
 	do(t, b, node.Card, node.CardRequest{Name: nameOfB})
 	link := do(t, a, node.Card, node.CardRequest{Name: nameOfA}).Link
@@ -149,12 +149,17 @@ func startProcess(t *testing.T, bin, dir string) *running {
 
 func startProcessAs(t *testing.T, bin, dir, passphrase string) *running {
 	t.Helper()
+	return startProcessAt(t, bin, dir, passphrase, "/ip4/127.0.0.1/tcp/0")
+}
+
+func startProcessAt(t *testing.T, bin, dir, passphrase, listen string) *running {
+	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(passphrase+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := &running{stderr: &bytes.Buffer{}}
-	p.cmd = exec.Command(filepath.Join(bin, "traboule"), "run", "--json", "--home", dir, "--passphrase-file", secret, "--listen", "/ip4/127.0.0.1/tcp/0")
+	p.cmd = exec.Command(filepath.Join(bin, "traboule"), "run", "--json", "--home", dir, "--passphrase-file", secret, "--listen", listen)
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -48,7 +48,7 @@ func (a *app) root() *cobra.Command {
 	add("data", a.addCommand(), a.listCommand(), a.showCommand(), a.openCommand(), a.removeCommand())
 	add("people", a.cardCommand(), a.contactCommand())
 	add("passages", a.grantCommand(), a.grantsCommand(), a.fetchCommand(), a.revokeCommand(), a.logCommand())
-	add("care", a.checkCommand(), a.repairCommand(), a.passphraseCommand(), a.kitCommand(), a.recoverCommand(), a.carCommand(), a.refillCommand())
+	add("care", a.checkCommand(), a.repairCommand(), a.compactCommand(), a.passphraseCommand(), a.kitCommand(), a.recoverCommand(), a.carCommand(), a.refillCommand())
 	add("other", a.completionCommand(), a.versionCommand(), a.exitCodesCommand())
 	help := a.helpCommand()
 	help.GroupID = "other"

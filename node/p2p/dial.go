@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ const (
 	maxAddrs      = 32
 	maxAddrLen    = 512              // bytes of text
 	dialedAddrTTL = 30 * time.Second // how long libp2p remembers the addresses
+	crossedPause  = 500 * time.Millisecond
 )
 
 // Dial opens a stream with did for the conversation that id names, over the
@@ -149,10 +151,36 @@ func (h *Host) connect(ctx context.Context, to peer.AddrInfo) error {
 		s.Backoff().Clear(to.ID)
 	}
 	h.libp2p.Peerstore().AddAddrs(to.ID, to.Addrs, dialedAddrTTL)
-	if err := h.libp2p.Connect(ctx, peer.AddrInfo{ID: to.ID}); err != nil {
+	err := h.libp2p.Connect(ctx, peer.AddrInfo{ID: to.ID})
+	if err != nil && crossed(err) {
+		err = h.connectApart(ctx, to.ID)
+	}
+	if err != nil {
 		return explainDial(err, to.Addrs)
 	}
 	return nil
+}
+
+// crossed says whether both ends dialled at the same moment from the ports
+// that they listen on: TCP makes one connection of the two (RFC 9293, section
+// 3.5), on which each takes itself for the client.
+func crossed(err error) bool {
+	return strings.Contains(reasons(err), "received unexpected handshake message of type *tls.clientHelloMsg")
+}
+
+// connectApart dials again after a moment that is hardly the other end's.
+func (h *Host) connectApart(ctx context.Context, id peer.ID) error {
+	apart := time.NewTimer(rand.N(crossedPause))
+	defer apart.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-apart.C:
+	}
+	if s, ok := h.libp2p.Network().(*swarm.Swarm); ok {
+		s.Backoff().Clear(id)
+	}
+	return h.libp2p.Connect(ctx, peer.AddrInfo{ID: id})
 }
 
 // explainDial says who answered, if anybody did.

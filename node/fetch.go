@@ -209,8 +209,9 @@ func (f *fetching) isCurrent() bool {
 		return false
 	}
 	f.result.Name = d.Name
-	have, ok := d.Latest()
-	return ok && have.Sequence == f.head.Sequence && have.View == f.head.View && have.Root == f.head.Root
+	return slices.ContainsFunc(d.Versions, func(have storage.Head) bool {
+		return have.Sequence == f.head.Sequence && have.View == f.head.View && have.Root == f.head.Root
+	})
 }
 
 // receive brings the pages level by level, then the blocks, then makes the

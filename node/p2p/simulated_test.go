@@ -3,6 +3,9 @@
 package p2p
 
 import (
+	"errors"
+	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,6 +51,43 @@ func TestSimulatedNetwork(t *testing.T) {
 			t.Error(err)
 		}
 		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSilence: a peer that is gone without a word is told apart from one that
+// takes too long by a deadline of ours.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cut atomic.Bool
+		net := &simnet.Simnet{LatencyFunc: func(*simnet.Packet) time.Duration {
+			if cut.Load() {
+				return 24 * time.Hour
+			}
+			return time.Millisecond
+		}}
+		server := newEchoHostOn(t, simulated(net), "/ip4/1.0.0.1/udp/4001/quic-v1")
+		client := newHost(t, Options{Listen: []string{"/ip4/1.0.0.2/udp/4001/quic-v1"}, Transports: simulated(net)})
+		net.Start()
+		defer net.Close()
+		s := mustDial(t, client, server, echo)
+		mustEcho(t, s, "here")
+		s = mustDial(t, client, server, echo)
+		if err := s.SetDeadline(time.Now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("after a second: %v", err)
+		}
+		if err := s.SetDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		cut.Store(true)
+		if _, err := s.Read(make([]byte, 1)); !errors.Is(err, ErrReset) {
+			t.Errorf("after a long silence: %v", err)
+		}
+		if err := errors.Join(client.Close(), server.Close()); err != nil {
 			t.Error(err)
 		}
 	})

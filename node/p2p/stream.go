@@ -85,12 +85,12 @@ func (s *stream) failed(tried string, err error) error {
 	switch {
 	case s.host.isClosed():
 		err = ErrClosed
-	case errors.As(err, &timeout) && timeout.Timeout():
-		err = os.ErrDeadlineExceeded
 	case isBusy(err):
 		err = ErrBusy
 	case errors.Is(err, network.ErrReset), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
-		err = ErrReset
+		err = ErrReset // QUIC's connections that die of silence too, which call that a timeout
+	case errors.As(err, &timeout) && timeout.Timeout():
+		err = os.ErrDeadlineExceeded
 	}
 	return fmt.Errorf("%s %s: %w", tried, s.peer, err)
 }

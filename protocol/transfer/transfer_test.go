@@ -68,6 +68,38 @@ func TestFetchBringsWhatIsWanted(t *testing.T) {
 	}
 }
 
+// deafened is a stream whose peer has stopped reading, as QUIC tells it: Close
+// fails, though all has arrived.
+type deafened struct{ protocol.Stream }
+
+func (d deafened) Close() error {
+	_ = d.Stream.Close()
+	return errors.New("close called for canceled stream")
+}
+
+// TestDoneIsDone: once both sides have agreed on the end, the way in which the
+// stream goes is no failure of the transfer.
+func TestDoneIsDone(t *testing.T) {
+	h, names := newShelf(1, 100)
+	synctest.Test(t, func(t *testing.T) {
+		server, client := ends(t, 1<<20)
+		done := serve(t.Context(), server, h, ServerOptions{})
+		c, err := Open(t.Context(), deafened{client}, Request{Invocation: []byte("i")}, ClientOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Fetch(t.Context(), slices.Values(names), keep(t, map[crypto.BlockName][]byte{})); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Done(t.Context()); err != nil {
+			t.Errorf("all came, both sides say so, and the transfer ends with %v", err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestBlocksComeInTheOrderOfTheirNames(t *testing.T) {
 	h, names := newShelf(2, many(700, 100)...)
 	names = append(names, names[0], names[0]) // wanting twice is allowed

@@ -49,7 +49,7 @@ type Dataset struct {
 	Generation uint64
 	Keep       int            // how many versions are kept; 0 when received
 	Missing    bool           // the latest version's list of files is not in this vault
-	Versions   []storage.Head // oldest first; may be empty. Received: one for each view
+	Versions   []storage.Head // oldest first; may be empty. Received: one for each view, of one age the fullest last
 }
 
 // Latest is the newest version's head, if there is any.
@@ -153,7 +153,8 @@ func (v *Vault) Versions(did crypto.DID) ([]SignedHead, error) {
 	return slices.Clone(d.versions), nil
 }
 
-// version finds a head by sequence number, 0 for the latest.
+// version finds a head by sequence number, 0 for the latest; of several views
+// of a received version it is the fullest.
 func (v *Vault) version(did crypto.DID, sequence uint64) (SignedHead, error) {
 	d, err := v.find(did)
 	if err != nil {
@@ -166,7 +167,7 @@ func (v *Vault) version(did crypto.DID, sequence uint64) (SignedHead, error) {
 		}
 		return h, nil
 	}
-	for _, h := range d.versions {
+	for _, h := range slices.Backward(d.versions) {
 		if h.Sequence == sequence {
 			return h, nil
 		}

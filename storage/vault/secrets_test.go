@@ -681,3 +681,42 @@ func search(t *testing.T, dir string, canaries []string) (found []string) {
 	}
 	return found
 }
+
+// TestReceivedViews: of several views of one version the fullest is shown,
+// whichever came first.
+func TestReceivedViews(t *testing.T) {
+	v := newVault(t, testOptions())
+	src := t.TempDir()
+	write(t, src, "docs/a", "one")
+	write(t, src, "pics/b", "two")
+	did := mustAdd(t, v, "x", src).Dataset.DID
+	part, err := v.ViewHead(bg, did, View{Paths: []string{"docs/"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := v.ViewHead(bg, did, View{Whole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, order := range [][]SignedHead{{part, whole}, {whole, part}} {
+		w := newVault(t, testOptions())
+		for _, head := range order {
+			if err := w.Receive(bg, give(t, v, w, head)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w, _ = reopen(t, w)
+		d, err := w.Lookup("theirs")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if latest, _ := d.Latest(); latest.View != whole.View || len(d.Versions) != 2 {
+			t.Errorf("the latest of %d views is %q", len(d.Versions), latest.View)
+		}
+		for _, version := range []uint64{0, whole.Sequence} {
+			if got := export(t, w, did, ExportOptions{Version: version}); got["pics/b"].Content != "two" {
+				t.Errorf("version %d: %v", version, got)
+			}
+		}
+	}
+}

@@ -3,10 +3,12 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/crypto/canonical"
@@ -89,7 +91,7 @@ type dataset struct {
 	keep       int // versions; 0 for the vault's default
 	generation uint64
 	last       uint32       // the last version's number within its incarnation
-	versions   []SignedHead // ours: oldest first; received: one for each view
+	versions   []SignedHead // oldest first; received: one for each view, of one age the fullest last
 	views      []SignedHead // ours: signed for views of these versions
 }
 
@@ -362,6 +364,9 @@ func (s *state) applyReceived(c change) error {
 	}
 	d.name, d.kind, d.from, d.generation = b.Name, storage.KindFiles, crypto.DID(b.From), max(d.generation, h.Generation)
 	d.versions = append(otherViews(d.versions, h.View), SignedHead{h, b.Head})
+	slices.SortStableFunc(d.versions, func(x, y SignedHead) int {
+		return cmp.Or(cmp.Compare(x.Sequence, y.Sequence), cmp.Compare(x.Counts.Files, y.Counts.Files))
+	})
 	s.opened[c.scope] = true
 	delete(s.pending, c.scope)
 	return nil
@@ -388,13 +393,11 @@ func (d *dataset) scope() crypto.Scope {
 	return crypto.DatasetScope(d.did)
 }
 
-// latest is the newest version; of received views the fullest of the newest.
+// latest is the newest version; of received views the fullest of the newest,
+// and of equally full ones the one that came last.
 func (d *dataset) latest() (SignedHead, bool) {
-	var best SignedHead
-	for _, h := range d.versions {
-		if h.Sequence > best.Sequence || h.Sequence == best.Sequence && h.Counts.Files > best.Counts.Files {
-			best = h
-		}
+	if len(d.versions) == 0 {
+		return SignedHead{}, false
 	}
-	return best, len(d.versions) > 0
+	return d.versions[len(d.versions)-1], true
 }

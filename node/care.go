@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -30,11 +31,20 @@ func (n *Node) status(ctx context.Context, _ None, _ func(Progress)) (StatusResu
 		}
 	}
 	if l, err := n.online(); err == nil {
-		r.Running, r.Addresses = true, l.host.Addrs()
+		r.Running, r.Addresses, r.Load = true, l.host.Addrs(), load()
 	}
 	r.Kits = n.kitPlaces()
 	r.Warnings = n.warnings(r)
 	return r, nil
+}
+
+func load() *Load {
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	files, _ := os.ReadDir("/proc/self/fd") // there is none on some systems
+	return &Load{
+		Goroutines: runtime.NumGoroutine(), Files: len(files), Memory: int64(memory.Sys - memory.HeapReleased),
+	}
 }
 
 // warnings are the sentences that an owner should read once.

@@ -143,10 +143,18 @@ type StatusResult struct {
 	Suspended bool     `json:"suspended"` // grants wait for the owner's confirmation
 	// SuspendedBy is why: kit, old-journal, no-mark, missing-keys, journal-cut.
 	SuspendedBy string     `json:"suspended_by,omitempty"`
-	Strangers   uint64     `json:"strangers"` // requests of strangers that were refused since the daemon started; nowhere else
-	Swap        bool       `json:"swap"`      // the host swaps to disk: memory may be written there
+	Strangers   uint64     `json:"strangers"`      // requests of strangers that were refused since the daemon started; nowhere else
+	Load        *Load      `json:"load,omitempty"` // of the daemon
+	Swap        bool       `json:"swap"`           // the host swaps to disk: memory may be written there
 	Kits        []KitPlace `json:"kits,omitempty"`
 	Warnings    []Notice   `json:"warnings,omitempty"`
+}
+
+// Load is what the daemon takes at the moment.
+type Load struct {
+	Goroutines int   `json:"goroutines"`
+	Files      int   `json:"files"`  // open, with sockets; 0 where the system does not tell
+	Memory     int64 `json:"memory"` // bytes that the program has from the system
 }
 
 // Notice is a sentence of the catalogue that goes with a result.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -154,13 +155,26 @@ func startProcessAs(t *testing.T, bin, dir, passphrase string) *running {
 
 func startProcessAt(t *testing.T, bin, dir, passphrase, listen string) *running {
 	t.Helper()
+	return startProcessTelling(t, bin, dir, passphrase, nil, listen)
+}
+
+// startProcessTelling also gives what the process says on standard error to
+// tell, and listens where it is told to.
+func startProcessTelling(t *testing.T, bin, dir, passphrase string, tell io.Writer, listen ...string) *running {
+	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(passphrase+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := &running{stderr: &bytes.Buffer{}}
-	p.cmd = exec.Command(filepath.Join(bin, "traboule"), "run", "--json", "--home", dir, "--passphrase-file", secret, "--listen", listen)
+	p.cmd = exec.Command(filepath.Join(bin, "traboule"), "run", "--json", "--home", dir, "--passphrase-file", secret)
+	for _, address := range listen {
+		p.cmd.Args = append(p.cmd.Args, "--listen", address)
+	}
 	p.cmd.Stderr = p.stderr
+	if tell != nil {
+		p.cmd.Stderr = io.MultiWriter(p.stderr, tell)
+	}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,9 @@ const clockVariable = "TRABOULE_TEST_CLOCK"
 // TestMain keeps what nodes remember outside of their folders out of the
 // account that runs the tests.
 func TestMain(m *testing.M) {
+	if os.Getenv(hostileVariable) != "" {
+		os.Exit(misbehave())
+	}
 	state, err := os.MkdirTemp("", "traboule-state-")
 	if err != nil {
 		panic(err)

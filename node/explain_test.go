@@ -41,6 +41,7 @@ var unmet = map[string]string{
 	"protocol/pipe.ErrReset":          "streams in memory, for tests",
 	"protocol/transfer.ErrMissing":    "node/fetch.go says what is kept",
 	"protocol/transfer.ErrNotGranted": "said to the peer, who is refused",
+	"protocol/transfer.ErrWrongBlock": "it is an ErrLied",
 	"protocol/ucan.ErrTooCostly":      "said to the peer, who is refused",
 }
 

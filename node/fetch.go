@@ -83,7 +83,7 @@ func (f *fetching) persist(ctx context.Context) error {
 	started := time.Now()
 	defer func() { f.result.Millis = time.Since(started).Milliseconds() }()
 	var cutShort error
-	refreshed := false
+	refreshed, doubted := false, false
 	for before := uint64(0); ; before = f.result.Blocks {
 		err := f.run(ctx)
 		var refusal *protocol.Refusal
@@ -95,6 +95,8 @@ func (f *fetching) persist(ctx context.Context) error {
 			if f.grant, err = f.link.refreshChain(ctx, f.grant); err != nil {
 				return err
 			}
+		case errors.Is(err, transfer.ErrWrongBlock) && !doubted:
+			doubted = true // the giver, if honest, now looks at what it sends
 		case isCut(err) && (cutShort == nil || f.result.Blocks > before):
 			cutShort = err
 		case cutShort != nil && refusal == nil && !errors.Is(err, p2p.ErrBusy):
@@ -384,7 +386,9 @@ func (f *fetching) explain(err error) error {
 	switch {
 	case errors.Is(err, transfer.ErrLied):
 		return misbehaved(err)
-	case isCut(err), errors.Is(err, transfer.ErrMissing):
+	case errors.Is(err, transfer.ErrMissing):
+		return problem.New(problem.Interrupted, "fetch.missing", "contact", giver, "name", f.grant.Name).Because(err)
+	case isCut(err):
 		return problem.New(problem.Interrupted, "fetch.cut", "contact", giver).Because(err)
 	}
 	return about(err, "contact", giver, "name", f.grant.Name)

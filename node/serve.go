@@ -41,6 +41,9 @@ func (l *link) serveTransfer(ctx context.Context, stream protocol.Stream) {
 		err = errors.Join(err, l.host.Abort(stream))
 	}
 	s.leave()
+	if err != nil && s.passage != nil {
+		l.node.vault.Blocks().HashAgain() // perhaps the peer got what is no block
+	}
 	if err != nil {
 		l.node.opt.Log.Debug("transfer ended", "error", err)
 	}
@@ -178,7 +181,8 @@ type delivered struct {
 // Head is the sealed head.
 func (d *delivered) Head() []byte { return d.sealed }
 
-// Block appends a block of the view to dst, as it lies on the disk.
+// Block appends a block of the view to dst, as it lies on the disk. One that
+// is found damaged is missing: all others are delivered.
 func (d *delivered) Block(ctx context.Context, name crypto.BlockName, dst []byte) ([]byte, error) {
 	granted, err := d.view.opens(name, func() ([]crypto.BlockName, error) { return d.node.blocksOf(ctx, d.head) })
 	if err != nil {
@@ -187,8 +191,8 @@ func (d *delivered) Block(ctx context.Context, name crypto.BlockName, dst []byte
 	if !granted {
 		return nil, transfer.ErrNotGranted
 	}
-	data, err := d.node.vault.Blocks().Get(name, dst)
-	if errors.Is(err, blocks.ErrNotFound) {
+	data, err := d.node.vault.Blocks().GetToSend(name, dst)
+	if errors.Is(err, blocks.ErrNotFound) || errors.As(err, new(*blocks.DamagedError)) {
 		err = transfer.ErrMissing
 	}
 	return data, err

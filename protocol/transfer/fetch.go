@@ -253,7 +253,7 @@ func (f *fetch) hash() {
 	defer close(f.good)
 	for a := range f.come {
 		if a.err == nil && crypto.NameOf(a.data) != a.name {
-			a.err = fmt.Errorf("%w: what came for block %s is another", ErrLied, a.name)
+			a.err = fmt.Errorf("%w: block %s", ErrWrongBlock, a.name)
 		}
 		if f.pass(f.good, a) != nil || a.err != nil {
 			return

@@ -56,6 +56,10 @@ var (
 	// ErrLied says that the peer broke the protocol: a block that is not the
 	// wanted one, a message out of turn or out of bounds.
 	ErrLied = errors.New("the peer did not keep to the protocol")
+	// ErrWrongBlock is the ErrLied of a block whose bytes are not those that
+	// its name says. The server's disk may lie to the server too: one that
+	// sees the stream reset hashes what it sends to the next.
+	ErrWrongBlock = fmt.Errorf("%w: what came is another block", ErrLied)
 	// ErrSlow says that the peer let us wait for too long.
 	ErrSlow = errors.New("the peer was silent or slow for too long")
 	// ErrNotGranted is what a Passage returns for a block outside the grant.

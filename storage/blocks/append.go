@@ -159,6 +159,9 @@ func (s *Store) note(e entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.learn(s.last, e)
+	if e.kind == kindBlock {
+		s.hashed.add(s.at[e.name]) // on its way here
+	}
 	s.packs[s.last] = e.end()
 	s.written++
 	s.tabled++

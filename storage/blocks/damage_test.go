@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage/disk"
 	"github.com/traboule/traboule/storage/disk/disktest"
@@ -373,6 +375,78 @@ func FuzzLocations(f *testing.F) {
 		for name, p := range table.at {
 			if p.end() > table.packs[p.pack] {
 				t.Fatalf("block %v outside its pack", name)
+			}
+		}
+	})
+}
+
+// TestGetToSend: a large block is hashed once in each process, a small one each
+// time, and all again when somebody doubts what came.
+func TestGetToSend(t *testing.T) {
+	d := disktest.NewDisk()
+	opt := Options{Reserve: -1}
+	large, little := bytes.Repeat([]byte("large"), 40_000), []byte("little")
+	s, _ := open(t, d, opt)
+	put(t, s, little)
+	put(t, s, large)
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	rot := func() {
+		disktest.Flip(t, d, "/v/packs/00000001.pack", 8*(packHeader+entryHeader)+3)
+		disktest.Flip(t, d, "/v/packs/00000001.pack", int64(8*(packHeader+2*entryHeader+len(little))+3))
+	}
+	send := func(b []byte) ([]byte, error) { return s.GetToSend(crypto.NameOf(b), nil) }
+	rot()
+	if got, err := send(large); err != nil || bytes.Equal(got, large) {
+		t.Errorf("a block that was hashed on its way in is hashed again (%v)", err)
+	}
+	if _, err := send(little); !errors.As(err, new(*DamagedError)) {
+		t.Errorf("a small block that rotted: %v", err)
+	}
+	s.HashAgain()
+	if _, err := send(large); !errors.As(err, new(*DamagedError)) {
+		t.Errorf("a doubted block that rotted: %v", err)
+	}
+	rot()
+	s.Close()
+	s, _ = open(t, d, opt)
+	defer func() { s.Close() }()
+	if got, err := send(large); err != nil || !bytes.Equal(got, large) {
+		t.Fatalf("after opening: %v", err)
+	}
+	rot()
+	if _, err := send(large); err != nil {
+		t.Errorf("a block that was hashed on its way out is hashed again: %v", err)
+	}
+	s.Close()
+	s, _ = open(t, d, opt)
+	if _, err := send(large); !errors.As(err, new(*DamagedError)) {
+		t.Errorf("a block that rotted before the store was opened: %v", err)
+	}
+}
+
+// TestHashedMarks: a mark is for one block in one place.
+func TestHashedMarks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h, marked := hashed{}, map[place]bool{}
+		var all []place
+		for pack := range uint32(2) {
+			for off := uint32(packHeader); off < 1<<24; {
+				p := place{pack, off, rapid.Uint32Range(1, crypto.MaxBlock).Draw(t, "size")}
+				all = append(all, p)
+				off = uint32(p.end())
+			}
+		}
+		for _, p := range all {
+			if rapid.Bool().Draw(t, "mark") {
+				h.add(p)
+				marked[p] = p.size >= hashedGrain
+			}
+		}
+		for _, p := range all {
+			if h.has(p) != marked[p] {
+				t.Fatalf("%+v is marked: %v", p, h.has(p))
 			}
 		}
 	})

@@ -39,6 +39,7 @@ func Open(fsys disk.FS, dir string, opt Options) (*Store, *Report, error) {
 		at:      map[crypto.BlockName]place{},
 		bad:     map[crypto.BlockName]Damage{},
 		packs:   map[uint32]int64{},
+		hashed:  hashed{},
 	}
 	s.turn.L = &s.mu
 	o := &opening{Store: s, report: &Report{}}

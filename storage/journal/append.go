@@ -38,8 +38,9 @@ func (e unharmed) Unwrap() error { return e.error }
 // ctx counts until the batch is in line; then its fate is decided soon.
 //
 // After an error of writing or syncing nobody can tell what the disk holds:
-// the batch is in doubt, and every later Append fails with [ErrBroken] until
-// the journal is opened again.
+// the batch is in doubt. If this process ends now the next Open finds it or
+// not. The next Append takes it back first; while that fails too, the error is
+// [ErrBroken].
 func (j *Journal) Append(ctx context.Context, e ...Entry) (last uint64, err error) {
 	c := &commit{entries: e}
 	if err := ctx.Err(); err != nil {
@@ -93,9 +94,6 @@ func (j *Journal) enqueue(c *commit) error {
 	if j.closed {
 		return ErrClosed
 	}
-	if j.broken != nil {
-		return j.broken
-	}
 	j.waiting = append(j.waiting, c)
 	if len(j.waiting) == 1 {
 		close(c.lead)
@@ -110,7 +108,12 @@ func (j *Journal) leadCommit() {
 	head, broken := j.head, j.broken
 	j.mu.Unlock()
 
-	err := broken
+	var err error
+	if broken != nil {
+		if err = j.takeBack(head); err != nil {
+			err = fmt.Errorf("%w; it cannot be taken back: %w", broken, err)
+		}
+	}
 	switch {
 	case err != nil:
 	case batch[0].work != nil:
@@ -121,7 +124,7 @@ func (j *Journal) leadCommit() {
 
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err != nil && broken == nil && !errors.As(err, new(unharmed)) {
+	if err != nil && j.broken == nil && !errors.As(err, new(unharmed)) {
 		j.broken = fmt.Errorf("%w (%w)", ErrBroken, err)
 	}
 	for _, c := range batch {

@@ -39,7 +39,7 @@ type Mark struct {
 var (
 	ErrDamaged  = errors.New("the journal is damaged")
 	ErrOldTruth = errors.New("the journal is not the one that this node remembers, or older")
-	ErrBroken   = errors.New("an earlier write failed; open the journal again")
+	ErrBroken   = errors.New("an earlier write failed")
 	ErrTooLarge = errors.New("too large for the journal")
 	ErrMoved    = errors.New("the journal has moved on")
 	ErrClosed   = errors.New("the journal is closed")
@@ -80,7 +80,7 @@ type Journal struct {
 	file     disk.File // the last segment
 	head     Mark
 	waiting  []*commit // in order; the first of them leads
-	broken   error
+	broken   error // what a failed commit left may be on the disk: see takeBack
 	closed   bool
 }
 

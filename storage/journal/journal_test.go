@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -178,22 +181,22 @@ func TestAppendRefuses(t *testing.T) {
 }
 
 // TestEachFailure lets each change of the disk fail in turn: nothing
-// acknowledged may be missing afterwards, no batch may be there in part, and
-// after the failure nothing more is acknowledged.
+// acknowledged may be missing afterwards, no batch may be there in part, none
+// that was refused before one that was acknowledged, and the journal goes on.
 func TestEachFailure(t *testing.T) {
 	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
 		runs := 0
 		disktest.EachFailure(cause, func() disk.FS { return disktest.NewDisk() }, func(n int, fsys *disktest.Faulty) {
 			runs++
-			acked, refused := failingRun(t, fsys)
-			if refused != nil && !errors.Is(refused, cause) {
-				t.Fatalf("%s failed, the journal said %v", fsys.Hit(), refused)
+			f := failingRun(t, fsys)
+			if f.refused != nil && !errors.Is(f.refused, cause) {
+				t.Fatalf("%s failed, the journal said %v", fsys.Hit(), f.refused)
 			}
 			d := fsys.FS.(*disktest.Disk)
 			for seed := range uint64(5) {
-				verify(t, d.Crash(rand.New(rand.NewPCG(seed, uint64(n)))), acked, fsys.Hit())
+				verify(t, d.Crash(rand.New(rand.NewPCG(seed, uint64(n)))), f, fsys.Hit())
 			}
-			verify(t, d, acked, fsys.Hit())
+			verify(t, d, f, fsys.Hit())
 		})
 		if runs < 50 {
 			t.Errorf("only %d changes of the disk: the test is too small", runs)
@@ -201,43 +204,51 @@ func TestEachFailure(t *testing.T) {
 	}
 }
 
+// failed is what a run with a failing disk was told.
+type failed struct {
+	acked   Mark
+	times   []int64 // of the first of each pair that was acknowledged, in order
+	refused error
+}
+
 // failingRun appends pairs of entries; the first of each is even. The live
-// state of its checkpoints is everything.
-func failingRun(t *testing.T, fsys disk.FS) (acked Mark, refused error) {
+// state of its checkpoints is two more.
+func failingRun(t *testing.T, fsys disk.FS) (f failed) {
 	j, _, err := Open(fsys, dir, small, nil)
 	if err != nil {
-		return acked, err
+		f.refused = err
+		return f
 	}
 	defer j.Close()
-	broken := false
+	told := func(err error, first int) {
+		if f.refused = errors.Join(f.refused, err); err != nil {
+			return
+		}
+		f.times = append(f.times, int64(first))
+		f.acked.Seq, f.acked.Chain = j.Head()
+	}
 	for i := 0; i < 40; i += 2 {
 		if i == 20 {
 			seq, _ := j.Head()
-			refused = errors.Join(refused, j.Checkpoint(t.Context(), seq, []Entry{fact(100), fact(101)}))
-			refused = errors.Join(refused, j.DropBefore())
+			told(j.Checkpoint(t.Context(), seq, []Entry{fact(100), fact(101)}), 100)
+			f.refused = errors.Join(f.refused, j.DropBefore())
 		}
 		_, err := j.Append(t.Context(), fact(i), fact(i+1))
-		if err == nil && broken {
-			t.Fatal("a broken journal acknowledged")
-		}
-		if err != nil {
-			broken = broken || errors.Is(err, ErrBroken)
-			refused = errors.Join(refused, err)
-			continue
-		}
-		seq, chain := j.Head()
-		acked = Mark{seq, chain}
+		told(err, i)
 	}
-	return acked, refused
+	if len(f.times) < 20 {
+		t.Fatalf("after one failure only %d pairs were acknowledged: %v", len(f.times), f.refused)
+	}
+	return f
 }
 
-func verify(t *testing.T, fsys disk.FS, acked Mark, hint string) {
+func verify(t *testing.T, fsys disk.FS, f failed, hint string) {
 	t.Helper()
 	opt := small
-	opt.Expect = acked
+	opt.Expect = f.acked
 	j, r, got, err := reopen(fsys, opt)
 	if err != nil {
-		t.Fatalf("after %q: acknowledged up to %d: %v", hint, acked.Seq, err)
+		t.Fatalf("after %q: acknowledged up to %d: %v", hint, f.acked.Seq, err)
 	}
 	defer j.Close()
 	if r.Last%2 != 0 || len(got)%2 != 0 {
@@ -246,6 +257,9 @@ func verify(t *testing.T, fsys disk.FS, acked Mark, hint string) {
 	for i, e := range got {
 		if want := got[i&^1].Time + int64(i&1); e.Time != want {
 			t.Fatalf("after %q: entry %d is %d, want %d", hint, e.Seq, e.Time, want)
+		}
+		if i%2 == 0 && e.Seq <= f.acked.Seq && f.times != nil && !slices.Contains(f.times, e.Time) {
+			t.Fatalf("after %q: %d was refused, is there as entry %d, and later ones were acknowledged", hint, e.Time, e.Seq)
 		}
 	}
 	if last := add(t, j, fact(1), fact(2)); last != r.Last+2 {
@@ -257,8 +271,8 @@ func TestPowerCuts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for run := range 500 {
 		fsys := disktest.Fail(disktest.NewDisk(), 1+rng.IntN(120), syscall.EIO)
-		acked, _ := failingRun(t, fsys)
-		verify(t, fsys.FS.(*disktest.Disk).Crash(rng), acked, fmt.Sprintf("run %d, %s", run, fsys.Hit()))
+		f := failingRun(t, fsys)
+		verify(t, fsys.FS.(*disktest.Disk).Crash(rng), f, fmt.Sprintf("run %d, %s", run, fsys.Hit()))
 	}
 }
 
@@ -281,7 +295,7 @@ func TestPowerCutBetweenWriteAndSync(t *testing.T) {
 		if r.Dropped > 0 {
 			dropped++
 		}
-		verify(t, after, Mark{seq, chain}, fmt.Sprint("cut ", seed))
+		verify(t, after, failed{acked: Mark{seq, chain}}, fmt.Sprint("cut ", seed))
 	}
 	if dropped < 30 {
 		t.Errorf("only %d of 300 cuts tore the frame", dropped)
@@ -303,47 +317,173 @@ func TestKillThenPowerCut(t *testing.T) {
 	}
 	seq, chain = j.Head()
 	for seed := range uint64(20) {
-		verify(t, d.Crash(rand.New(rand.NewPCG(seed, 8))), Mark{seq, chain}, "kill")
+		verify(t, d.Crash(rand.New(rand.NewPCG(seed, 8))), failed{acked: Mark{seq, chain}}, "kill")
 	}
 }
 
-// TestBroken: after a failed fsync nothing is acknowledged, reading works,
-// and reopening heals.
+// TestBroken: while writing fails nothing is acknowledged and reading works;
+// afterwards the journal goes on by itself, without what it refused.
 func TestBroken(t *testing.T) {
-	d := disktest.NewDisk()
-	j, _ := open(t, d, small)
-	add(t, j, fact(0))
-	real := j.file
-	j.file = badSync{real}
-	if _, err := j.Append(t.Context(), fact(1)); !errors.Is(err, syscall.EIO) {
-		t.Errorf("the sync failed: %v", err)
-	}
-	j.file = real
-	for range 2 {
-		if _, err := j.Append(t.Context(), fact(2)); !errors.Is(err, ErrBroken) || !errors.Is(err, syscall.EIO) {
-			t.Errorf("append afterwards: %v", err)
+	for _, op := range []string{"write", "sync", "sync truncate", "folder"} {
+		d := disktest.NewDisk()
+		moody := &moodyDisk{FS: d}
+		j, _ := open(t, moody, small)
+		add(t, j, fact(0))
+		full := fact(5)
+		full.Body = make([]byte, 2000) // the next one begins a segment
+		if op == "folder" {
+			add(t, j, full)
+		}
+		before, _ := j.Head()
+		moody.fails = op
+		if _, err := j.Append(t.Context(), fact(1)); !errors.Is(err, syscall.EIO) {
+			t.Errorf("the %s failed: %v", op, err)
+		}
+		moody.fails = "every"
+		for range 2 {
+			if _, err := j.Append(t.Context(), fact(2)); !errors.Is(err, ErrBroken) || !errors.Is(err, syscall.EIO) {
+				t.Errorf("append afterwards: %v", err)
+			}
+		}
+		if err := j.Checkpoint(t.Context(), 1, []Entry{fact(0)}); !errors.Is(err, ErrBroken) {
+			t.Errorf("checkpoint afterwards: %v", err)
+		}
+		if err := j.Read(1, func(Entry) error { return nil }); err != nil {
+			t.Errorf("reading afterwards: %v", err)
+		}
+		if seq, _ := j.Head(); seq != before {
+			t.Errorf("head %d, want %d", seq, before)
+		}
+		moody.fails = ""
+		if seq := add(t, j, fact(0)); seq != before+1 {
+			t.Errorf("after the %s failed and works again: entry %d, want %d", op, seq, before+1)
+		}
+		want := []Entry{fact(0), fact(0)}
+		if op == "folder" {
+			want = []Entry{fact(0), full, fact(0)}
+		}
+		for seed := range uint64(10) {
+			_, got := open(t, d.Crash(rand.New(rand.NewPCG(seed, 4))), small)
+			if diff := same(want, got); diff != "" {
+				t.Error(op, diff)
+			}
 		}
 	}
-	if err := j.Checkpoint(t.Context(), 1, []Entry{fact(0)}); !errors.Is(err, ErrBroken) {
-		t.Errorf("checkpoint afterwards: %v", err)
-	}
-	if err := j.Read(1, func(Entry) error { return nil }); err != nil {
-		t.Errorf("reading afterwards: %v", err)
-	}
-	if seq, _ := j.Head(); seq != 1 {
-		t.Errorf("head %d, want 1", seq)
-	}
-	j.Close()
-	j, got := open(t, d, small)
-	if diff := same([]Entry{fact(0)}, got); diff != "" {
-		t.Error(diff)
-	}
-	add(t, j, fact(3))
 }
 
-type badSync struct{ disk.File }
+// TestCheckpointInDoubt: a checkpoint that failed when all but its name was
+// durable does not stand in the way of what is appended instead.
+func TestCheckpointInDoubt(t *testing.T) {
+	d := disktest.NewDisk()
+	moody := &moodyDisk{FS: d}
+	j, _ := open(t, moody, small)
+	add(t, j, fact(0), fact(1))
+	moody.fails = "folder"
+	if err := j.Checkpoint(t.Context(), 2, []Entry{fact(100), fact(101)}); err == nil {
+		t.Fatal("its name was not durable, and it was acknowledged")
+	}
+	moody.fails = ""
+	add(t, j, fact(2), fact(3))
+	f := failed{times: []int64{0, 2}}
+	f.acked.Seq, f.acked.Chain = j.Head()
+	for seed := range uint64(20) {
+		verify(t, d.Crash(rand.New(rand.NewPCG(seed, 6))), f, fmt.Sprint("cut ", seed))
+	}
+}
 
-func (badSync) Sync() error { return syscall.EIO }
+// TestPowerCutAfterTakeBack cuts the power while a short batch is written where
+// a long one was refused: what is left of the two must not pass for damage.
+func TestPowerCutAfterTakeBack(t *testing.T) {
+	d := disktest.NewDisk()
+	moody := &moodyDisk{FS: d}
+	j, _ := open(t, moody, small)
+	add(t, j, fact(0), fact(1))
+	f := failed{}
+	f.acked.Seq, f.acked.Chain = j.Head()
+	long := fact(4)
+	long.Body = make([]byte, 1500)
+	moody.fails = "sync"
+	if _, err := j.Append(t.Context(), long, fact(5)); err == nil {
+		t.Fatal("the sync failed, and it was acknowledged")
+	}
+	moody.spared = 1 // taking it back works, the next one does not
+	if _, err := j.Append(t.Context(), fact(2), fact(3)); err == nil || errors.Is(err, ErrBroken) {
+		t.Fatal(err)
+	}
+	for seed := range uint64(300) {
+		verify(t, d.Crash(rand.New(rand.NewPCG(seed, 5))), f, fmt.Sprint("cut ", seed))
+	}
+}
+
+// moodyDisk fails one kind of change, or every one, while told to.
+type moodyDisk struct {
+	disk.FS
+	fails  string
+	spared int // how often it still works
+}
+
+func (m *moodyDisk) fail(op string) error {
+	switch {
+	case !strings.Contains(m.fails, op) && m.fails != "every":
+		return nil
+	case m.spared > 0:
+		m.spared--
+		return nil
+	}
+	return fmt.Errorf("%s: %w", op, syscall.EIO)
+}
+
+func (m *moodyDisk) SyncDir(name string) error {
+	return errors.Join(m.fail("folder"), m.FS.SyncDir(name))
+}
+
+func (m *moodyDisk) OpenFile(name string, flag int, perm fs.FileMode) (disk.File, error) {
+	f, err := m.FS.OpenFile(name, flag, perm)
+	return &moodyFile{f, m}, err
+}
+
+type moodyFile struct {
+	disk.File
+	disk *moodyDisk
+}
+
+func (f *moodyFile) WriteAt(b []byte, off int64) (int, error) {
+	if err := f.disk.fail("write"); err != nil {
+		n, _ := f.File.WriteAt(b[:len(b)/2], off)
+		return n, err
+	}
+	return f.File.WriteAt(b, off)
+}
+
+func (f *moodyFile) Truncate(size int64) error {
+	if err := f.disk.fail("truncate"); err != nil {
+		return err
+	}
+	return f.File.Truncate(size)
+}
+
+func (f *moodyFile) Sync() error {
+	if err := f.disk.fail("sync"); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+// TestTakeBackLooks: a journal whose file has changed under it does not go on
+// after a failure.
+func TestTakeBackLooks(t *testing.T) {
+	d := disktest.NewDisk()
+	moody := &moodyDisk{FS: d}
+	j, _ := open(t, moody, small)
+	add(t, j, fact(0))
+	moody.fails = "sync"
+	j.Append(t.Context(), fact(1))
+	moody.fails = ""
+	disktest.Flip(t, d, segmentName(dir, 1), 8*(segmentHeader+frameHeader+40))
+	if _, err := j.Append(t.Context(), fact(2)); !errors.Is(err, ErrBroken) {
+		t.Errorf("appended to a damaged segment: %v", err)
+	}
+}
 
 func TestReplayErrorAndReadErrorPassThrough(t *testing.T) {
 	d := disktest.NewDisk()

@@ -124,3 +124,48 @@ func TestCutIsRemembered(t *testing.T) {
 		v.Close()
 	}
 }
+
+// TestDiskFullForAWhile: while there is no room at all nothing is acknowledged,
+// and once there is all goes on, without opening the vault again.
+func TestDiskFullForAWhile(t *testing.T) {
+	d, opt := disktest.NewDisk(), testOptions()
+	opt.FS = d
+	k, _ := newRing(t)
+	v, err := Create("/v", k, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := t.TempDir()
+	write(t, src, "a", "content")
+	did := mustAdd(t, v, "x", src).Dataset.DID
+	entries := v.Entries()
+	for _, room := range []int64{0, 30} { // 30: the entry is torn
+		d.SetRoom(room)
+		if _, err := v.Record(bg, Fact{Kind: FirstFact, Public: []byte("revoked")}); !disk.IsFull(err) {
+			t.Errorf("with %d bytes left: %v", room, err)
+		}
+		if _, err := v.BumpGeneration(bg, did); !disk.IsFull(err) {
+			t.Errorf("with %d bytes left: %v", room, err)
+		}
+	}
+	export(t, v, did, ExportOptions{})
+	if v.Entries() != entries {
+		t.Errorf("%d entries of %d", v.Entries(), entries)
+	}
+	d.SetRoom(-1)
+	if _, err := v.Record(bg, Fact{Kind: FirstFact, Public: []byte("revoked")}); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	if g, err := v.BumpGeneration(bg, did); err != nil || g != 1 {
+		t.Errorf("with room again: generation %d, %v", g, err)
+	}
+	opt.FS = d.Crash(rand.New(rand.NewPCG(1, 9)))
+	again, _ := mustOpen(t, "/v", opt)
+	defer again.Close()
+	if again.Entries() != v.Entries() {
+		t.Errorf("after a power cut %d entries of %d", again.Entries(), v.Entries())
+	}
+	if err := v.Remove(bg, did); err != nil {
+		t.Error(err)
+	}
+}

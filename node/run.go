@@ -32,7 +32,7 @@ const (
 	// pushPatience bounds the first try to hand something to a contact, while
 	// the owner waits.
 	pushPatience = 5 * time.Second
-	// retryEvery is how often what could not be handed over is tried again.
+	// retryEvery is how often the node looks for what could not be handed over.
 	retryEvery = 30 * time.Second
 )
 
@@ -40,6 +40,7 @@ const (
 type link struct {
 	node *Node
 	host *p2p.Host
+	away absences
 }
 
 // Run puts the node on the network and answers commands until ctx is done and
@@ -108,11 +109,19 @@ func (n *Node) command(ctx context.Context, operation string, request json.RawMe
 
 // answer names what this node answers to peers.
 func (l *link) answer() {
-	l.host.Handle(transfer.ProtocolID, l.serveTransfer)
-	l.host.Handle(contact.ProtocolID, l.serveContact)
-	l.host.Handle(offer.ProtocolID, l.serveOffer)
+	l.host.Handle(transfer.ProtocolID, l.present(l.serveTransfer))
+	l.host.Handle(contact.ProtocolID, l.present(l.serveContact))
+	l.host.Handle(offer.ProtocolID, l.present(l.serveOffer))
 	for _, k := range l.node.book.contactList() {
 		l.host.Protect(k.card.Node)
+	}
+}
+
+// present is serve, and notes who is there.
+func (l *link) present(serve func(context.Context, protocol.Stream)) func(context.Context, protocol.Stream) {
+	return func(ctx context.Context, s protocol.Stream) {
+		l.away.met(s.Peer())
+		serve(ctx, s)
 	}
 }
 
@@ -171,13 +180,11 @@ func (l *link) handOver(ctx context.Context) {
 		if ctx.Err() != nil || l.node.vault.Suspended() != "" {
 			return
 		}
-		_, known := l.node.book.contactOf(g.Audience)
 		switch {
-		case !known: // nobody to hand it to any more
 		case g.revoked && !g.told:
-			l.quietly(ctx, func(ctx context.Context) error { return l.pushRevocation(ctx, g) })
+			l.tryAgain(ctx, g.Audience, func(ctx context.Context) error { return l.pushRevocation(ctx, g) })
 		case !g.acknowledged && !g.ended(l.node.now()):
-			l.quietly(ctx, func(ctx context.Context) error { return l.pushGrant(ctx, g) })
+			l.tryAgain(ctx, g.Audience, func(ctx context.Context) error { return l.pushGrant(ctx, g) })
 		}
 	}
 }
@@ -185,17 +192,35 @@ func (l *link) handOver(ctx context.Context) {
 // payOwed tells contacts of the revocations that outlived their data sets.
 func (l *link) payOwed(ctx context.Context) {
 	for record, owed := range l.node.book.owedList() {
-		l.quietly(ctx, func(ctx context.Context) error { return l.pay(ctx, record, owed) })
+		l.tryAgain(ctx, owed.Owner, func(ctx context.Context) error { return l.pay(ctx, record, owed) })
 	}
 }
 
-// quietly tries something that is tried again later if it fails.
-func (l *link) quietly(ctx context.Context, try func(context.Context) error) {
+// tryAgain tries what failed before, unless its contact was away just now, or
+// is none any more.
+func (l *link) tryAgain(ctx context.Context, owner crypto.DID, try func(context.Context) error) {
+	to, known := l.node.book.contactOf(owner)
+	if !known || !l.away.due(to.card.Node, l.node.now()) {
+		return
+	}
+	switch reached := l.quietly(ctx, try); {
+	case reached:
+		l.away.met(to.card.Node)
+	case ctx.Err() == nil:
+		l.away.missed(to.card.Node, l.node.now())
+	}
+}
+
+// quietly tries something that is tried again later if it fails, and says
+// whether it worked.
+func (l *link) quietly(ctx context.Context, try func(context.Context) error) bool {
 	ctx, cancel := context.WithTimeout(ctx, pushPatience)
 	defer cancel()
-	if err := try(ctx); err != nil {
+	err := try(ctx)
+	if err != nil {
 		l.node.opt.Log.Debug("push", "error", err)
 	}
+	return err == nil
 }
 
 // dial opens a conversation with a node.

@@ -319,6 +319,9 @@ func (p *person) handsOver(done func() bool) {
 		if time.Now().After(deadline) {
 			p.t.Fatal("it is not handed over")
 		}
+		for _, k := range p.book.contactList() {
+			p.net().away.met(k.card.Node) // without waiting until they are due
+		}
 		p.net().handOver(p.t.Context())
 	}
 }

@@ -3,13 +3,13 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
-FUZZTIME ?= 5s
+FUZZTIME ?= 10s
 LIMIT_MB = 35
 
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fuzz bench e2e check release clean
+.PHONY: help build demo test race lint fuzz soak bench e2e check release clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -29,8 +29,11 @@ race: ## all tests under the race detector (needs a C compiler)
 lint: ## gofmt, vet, staticcheck
 	@bash .ci/lint
 
-fuzz: ## every fuzz target for FUZZTIME (5s)
-	@bash .ci/fuzz $(FUZZTIME)
+fuzz: ## every fuzz target for FUZZTIME (10s), with a table of executions
+	@$(GO) run ./.ci/fuzz -time $(FUZZTIME) -only '$(ONLY)'
+
+soak: ## every campaign of docs/reliability.md, large: hours (ONLY=powercut, SEED=1)
+	@$(GO) run ./.ci/soak -only '$(ONLY)' $(if $(SEED),-seed $(SEED))
 
 bench: ## how fast, beside bare loops: goal and figure (TRABOULE_BENCH_FULL=1 for 1 GiB)
 	@{ $(GO) test -run '^$$' -bench . -benchtime 1x -count 3 -timeout 30m ./testnet/speed && \

@@ -49,7 +49,7 @@ func TestKills(t *testing.T) {
 			k := &killing{T: t, bin: bin, random: rand.New(seeded(seed + uint64(i)))}
 			k.kills = disktest.Runs(t, 10, 200)
 			family.run(k)
-			t.Logf("%d kills, of which %d after the answer; the longest start took %v", k.kills, k.acknowledged, k.longest.Round(time.Millisecond))
+			t.Logf("%s: %d kills, of which %d after the answer; the longest start took %v", family.name, k.kills, k.acknowledged, k.longest.Round(time.Millisecond))
 		})
 	}
 }
@@ -127,7 +127,7 @@ func (k *killing) killDuring(operation func(context.Context) error) bool {
 	ctx, cancel := context.WithTimeout(k.Context(), patience)
 	defer cancel()
 	if k.usual == 0 {
-		k.usual = 100 * time.Millisecond
+		k.usual = 40 * time.Millisecond
 	}
 	began, ended, took := time.Now(), make(chan error, 1), time.Duration(0)
 	go func() {
@@ -442,7 +442,7 @@ func killRepairing(k *killing) {
 			k.Fatal("the grant was revoked, and opens after a repair")
 		}
 	}
-	k.usual = 100 * time.Millisecond
+	k.usual = 40 * time.Millisecond
 	for i := range k.kills {
 		k.running.kill(k.T)
 		if i%3 == 2 {

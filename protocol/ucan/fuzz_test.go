@@ -108,3 +108,18 @@ func FuzzParseSelector(f *testing.F) {
 		ucan.Resolve(sel, policyArgs)
 	})
 }
+
+func FuzzParseCommand(f *testing.F) {
+	for _, s := range []string{"/", "/dataset/read", "/a.b/c-d_e", "//", "/A", "/a/", "/..", "/\u0430"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := ucan.ParseCommand(s)
+		if err != nil {
+			return
+		}
+		if string(c) != s || !c.Covers(c) || !ucan.Command("/").Covers(c) || c != "/" && c.Covers(c+"x") {
+			t.Errorf("%q is read as %q, which covers what it should not, or not itself", s, c)
+		}
+	})
+}

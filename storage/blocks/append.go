@@ -111,9 +111,14 @@ func (s *Store) room(n int) error {
 	return nil
 }
 
-// append writes one entry. A write that fails is cut off again; when even
-// that fails nobody can tell where the pack ends, and the store is broken.
 func (s *Store) append(kind uint32, name crypto.BlockName, data []byte) error {
+	return s.appendAs(kind, name, data, s.learn)
+}
+
+// appendAs writes one entry and has it learnt. A write that fails is cut off
+// again; when even that fails nobody can tell where the pack ends, and the
+// store is broken.
+func (s *Store) appendAs(kind uint32, name crypto.BlockName, data []byte, learn func(uint32, entry)) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
@@ -127,8 +132,7 @@ func (s *Store) append(kind uint32, name crypto.BlockName, data []byte) error {
 		}
 		return err
 	}
-	s.note(entry{kind, name, off, len(data)})
-	return nil
+	return s.note(entry{kind, name, off, len(data)}, learn)
 }
 
 // oneWrite is the most data that is copied behind its header, to save a call.
@@ -154,27 +158,58 @@ func (s *Store) end() int64 {
 	return s.packs[s.last]
 }
 
-// note makes an entry at the end of the last pack known.
-func (s *Store) note(e entry) {
+// note makes an entry at the end of the last pack known, unless a failed fsync
+// has cut it off meanwhile.
+func (s *Store) note(e entry, learn func(uint32, entry)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.learn(s.last, e)
+	if s.broken != nil {
+		return s.broken
+	}
+	learn(s.last, e)
 	if e.kind == kindBlock {
-		s.hashed.add(s.at[e.name]) // on its way here
+		s.hashed.add(place{s.last, uint32(e.off), uint32(e.size)}) // on its way here
 	}
 	s.packs[s.last] = e.end()
 	s.written++
 	s.tabled++
+	return nil
 }
 
-// learn applies an entry to the map.
-func (s *Store) learn(number uint32, e entry) {
+// learn applies an entry of a pack to what is known.
+func (s *Store) learn(pack uint32, e entry) {
+	if e.kind == kindRetirement {
+		n, _ := spanOf(e.name, pack)
+		s.retired = s.retired.add(n)
+		return
+	}
+	if old := s.packOf(e.name); old != 0 {
+		s.bury(e.name, old)
+	}
+	if e.kind == kindDeletion && s.absent != 0 {
+		s.bury(e.name, s.absent)
+	}
 	delete(s.bad, e.name)
+	g, dead := s.graves[e.name]
 	if e.kind == kindDeletion {
 		delete(s.at, e.name)
+		g.by, dead = pack, true
 	} else {
-		s.at[e.name] = place{number, uint32(e.off), uint32(e.size)}
+		s.at[e.name] = place{pack, uint32(e.off), uint32(e.size)}
+		g.by = 0
 	}
+	if dead {
+		s.graves[e.name] = g
+	}
+}
+
+// packOf is the pack with the bytes that stand for a name, sound or damaged,
+// or 0.
+func (s *Store) packOf(name crypto.BlockName) uint32 {
+	if p, ok := s.at[name]; ok {
+		return p.pack
+	}
+	return s.bad[name].Pack
 }
 
 func (s *Store) fail(err error) {

@@ -86,3 +86,10 @@ func (s *Store) recall() {
 		}
 	}
 }
+
+// revive looks for other copies of what Open found damaged.
+func (s *Store) revive() {
+	for name, d := range maps.Clone(s.bad) {
+		s.fallBack(name, place{pack: d.Pack})
+	}
+}

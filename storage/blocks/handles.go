@@ -24,6 +24,7 @@ type handle struct {
 	disk.File
 	users int
 	used  uint64 // tick of the last use
+	loose bool   // nobody else may take it; closed by its last user
 }
 
 // with calls fn with a pack open for reading; it stays open at least as long.
@@ -58,7 +59,25 @@ func (h *handles) take(pack uint32) (*handle, error) {
 func (h *handles) release(f *handle) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	f.users--
+	if f.users--; f.users == 0 && f.loose {
+		f.Close()
+	}
+}
+
+// drop lets go of a pack whose file is gone, so that its room comes free.
+func (h *handles) drop(pack uint32) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if f := h.files[pack]; f != nil {
+		h.let(pack, f)
+	}
+}
+
+func (h *handles) let(pack uint32, f *handle) {
+	delete(h.files, pack)
+	if f.loose = true; f.users == 0 {
+		f.Close()
+	}
 }
 
 // shrink closes idle files, the longest unused first, until at most n are
@@ -82,5 +101,7 @@ func (h *handles) shrink(n int) {
 func (h *handles) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.shrink(0)
+	for pack, f := range h.files {
+		h.let(pack, f)
+	}
 }

@@ -3,9 +3,12 @@
 package blocks
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/traboule/traboule/crypto"
@@ -38,6 +41,7 @@ func Open(fsys disk.FS, dir string, opt Options) (*Store, *Report, error) {
 		handles: &handles{fs: fsys, dir: dir, max: opt.MaxHandles, files: map[uint32]*handle{}},
 		at:      map[crypto.BlockName]place{},
 		bad:     map[crypto.BlockName]Damage{},
+		graves:  map[crypto.BlockName]grave{},
 		packs:   map[uint32]int64{},
 		hashed:  hashed{},
 	}
@@ -50,8 +54,11 @@ func Open(fsys disk.FS, dir string, opt Options) (*Store, *Report, error) {
 		}
 		return nil, nil, fmt.Errorf("open blocks in %s: %w", dir, err)
 	}
-	s.hurt = len(o.report.Damage) > 0
 	s.recall()
+	s.revive()
+	if s.hurt = len(o.report.Damage) > 0; s.hurt {
+		s.saveDoubts() // a scan that does not hash must not believe them later
+	}
 	o.report.Blocks, o.report.Packs = len(s.at), len(s.packs)
 	return s, o.report, nil
 }
@@ -73,12 +80,15 @@ func (o *opening) run() error {
 	}
 	o.whole = true
 	o.loadTable()
-	numbers := o.missing()
-	for _, number := range numbers {
+	for _, number := range slices.Sorted(maps.Keys(o.packs)) {
+		if o.retired.has(number) {
+			continue
+		}
 		if err := o.scan(number, number == o.last); err != nil {
 			return err
 		}
 	}
+	o.settle()
 	return nil
 }
 
@@ -120,7 +130,10 @@ func (o *opening) loadTable() {
 	if err != nil {
 		return
 	}
-	o.covered = t.packs
+	o.covered, o.retired, o.graves = t.packs, t.retired, t.graves
+	for number := range o.covered {
+		o.last = max(o.last, number)
+	}
 	for number, size := range t.packs {
 		if have, ok := o.packs[number]; ok && have < size {
 			o.damage(Damage{Pack: number, Offset: have, Why: fmt.Sprintf("the pack has lost its last %d bytes", size-have)})
@@ -136,27 +149,76 @@ func (o *opening) loadTable() {
 	}
 }
 
-// missing reports packs that must have been there, and returns those that are
-// there, in order.
-func (o *opening) missing() []uint32 {
-	for number := range o.covered {
-		o.last = max(o.last, number)
-	}
-	var numbers []uint32
-	for number := uint32(1); number <= o.last; number++ {
-		if _, ok := o.packs[number]; ok {
-			numbers = append(numbers, number)
-		} else {
-			o.damage(Damage{Pack: number, Why: "the pack file is missing"})
+// settle draws the conclusions when all entries are known.
+func (o *opening) settle() {
+	for name, p := range o.at {
+		if o.retired.has(p.pack) {
+			delete(o.at, name)
 		}
 	}
-	return numbers
+	o.removeRetired()
+	o.missing()
+	for name, g := range o.graves {
+		if o.absent != 0 && o.absent < g.by { // it may hold what the deletion speaks of, and come back
+			o.bury(name, o.absent)
+		}
+	}
+	o.tidyGraves()
+}
+
+// removeRetired does what a crash kept a compaction from doing. The entries
+// that retire are durable: scan has seen to that.
+func (o *opening) removeRetired() {
+	for number := range o.packs {
+		if o.retired.has(number) {
+			delete(o.packs, number)
+			o.fs.Remove(packName(o.dir, number)) // what stays is tried again next time
+		}
+	}
+}
+
+// missing reports the packs that must have been there.
+func (o *opening) missing() {
+	known := slices.Clone(o.retired)
+	for number := range o.packs {
+		known = append(known, span{from: number, to: number})
+	}
+	slices.SortFunc(known, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	next := uint32(1)
+	for _, n := range append(known, span{from: o.last + 1}) {
+		if next < n.from {
+			o.damage(Damage{Pack: next, Why: missingWhy(n.from - next)})
+			o.absent = cmp.Or(o.absent, next)
+		}
+		next = n.to + 1
+	}
+}
+
+func missingWhy(packs uint32) string {
+	if packs == 1 {
+		return "the pack file is missing"
+	}
+	return fmt.Sprintf("%d pack files from here on are missing", packs)
 }
 
 func (o *opening) damage(d Damage) {
 	o.report.Damage = append(o.report.Damage, d)
-	if _, served := o.at[d.Name]; !served && d.Name != (crypto.BlockName{}) {
-		o.bad[d.Name] = d
+	if d.Name == (crypto.BlockName{}) {
+		return
+	}
+	if p, served := o.at[d.Name]; served {
+		if p.pack != d.Pack {
+			o.bury(d.Name, d.Pack)
+		}
+		return
+	}
+	if old, twice := o.bad[d.Name]; twice && old.Pack != d.Pack {
+		o.bury(d.Name, old.Pack)
+	}
+	o.bad[d.Name] = d
+	if g, dead := o.graves[d.Name]; dead {
+		g.by = 0 // the last that was heard of it is a block
+		o.graves[d.Name] = g
 	}
 }
 
@@ -175,6 +237,9 @@ func (o *opening) scan(number uint32, last bool) error {
 	sc.good = func(e entry) { o.learn(number, e) }
 	end, err := sc.scan(from)
 	o.report.Scanned += size - from
+	if last && err == nil && o.report.Scanned > 0 {
+		err = f.Sync() // before anybody relies on what was found
+	}
 	switch {
 	case err != nil:
 	case last && o.whole && sc.headed && sc.torn(end):
@@ -186,19 +251,13 @@ func (o *opening) scan(number uint32, last bool) error {
 	return err
 }
 
-// adopt makes the last pack the one to append to: its torn end is cut off, and
-// what was found is made durable before a Put relies on it.
+// adopt makes the last pack the one to append to: its torn end is cut off.
 func (o *opening) adopt(f disk.File, sync syncWord, end, size int64) error {
 	o.file, o.sync = f, sync
 	if end < size {
 		o.report.Torn = size - end
 		if err := f.Truncate(end); err != nil {
 			return fmt.Errorf("cut the torn end of %s: %w", f.Name(), err)
-		}
-	}
-	if o.report.Scanned > 0 {
-		if err := f.Sync(); err != nil {
-			return err
 		}
 	}
 	o.packs[o.last], o.durable = end, end

@@ -23,8 +23,9 @@ const (
 
 	entryHeader = 52 // sync word 8, kind 4, length 4, name 32, CRC 4
 
-	kindBlock    = 1
-	kindDeletion = 2
+	kindBlock      = 1
+	kindDeletion   = 2
+	kindRetirement = 3
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -93,6 +94,9 @@ func decodeEntryHeader(b []byte, sync syncWord, off int64) (entry, bool) {
 		return e, e.size <= crypto.MaxBlock
 	case kindDeletion:
 		return e, e.size == 0
+	case kindRetirement:
+		_, ok := spanOf(e.name, 0)
+		return e, ok && e.size == 0
 	}
 	return e, false
 }

@@ -19,16 +19,20 @@ type scanner struct {
 	size   int64
 	verify bool // hash the data too
 
+	pause func(off int64) bool // asked at each entry: stop before it? nil for never
+
 	sync   syncWord
 	headed bool // the pack's own header is right
+	paused bool
 	buf    []byte
 	good   func(entry)
 	damage func(Damage)
 }
 
 // scan calls good and damage for what stands from byte from on, and returns
-// the end of the last entry. What lies behind it has no entry in it: only the
-// caller can know whether that is a torn write or damage. The error is one of
+// the end of the last entry. What lies behind it has no entry in it (unless
+// the scan was paused there): only the caller can know whether that is a torn
+// write or damage. The error is one of
 // reading, or errVersion.
 func (s *scanner) scan(from int64) (end int64, err error) {
 	if err := s.readHeader(); err != nil {
@@ -36,6 +40,9 @@ func (s *scanner) scan(from int64) (end int64, err error) {
 	}
 	off := max(from, packHeader)
 	for off < s.size {
+		if s.paused = s.pause != nil && s.pause(off); s.paused {
+			return off, nil
+		}
 		next, err := s.step(off)
 		if err != nil {
 			return 0, fmt.Errorf("read pack %08d at %d: %w", s.number, off, err)
@@ -82,7 +89,7 @@ func (s *scanner) step(off int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if e, ok := decodeEntryHeader(head, s.sync, off); ok && e.end() <= s.size {
+	if e, ok := s.decode(head, off); ok {
 		return e.end(), s.entry(e)
 	}
 	next, err := s.find(off + 1)
@@ -100,6 +107,17 @@ func (s *scanner) step(off int64) (int64, error) {
 		s.report(off, crypto.BlockName{}, fmt.Sprintf("no entry in %d bytes", next-off))
 	}
 	return next, nil
+}
+
+// decode says whether a whole entry stands at off. A pack retires only those
+// before it.
+func (s *scanner) decode(head []byte, off int64) (entry, bool) {
+	e, ok := decodeEntryHeader(head, s.sync, off)
+	if ok && e.kind == kindRetirement {
+		n, _ := spanOf(e.name, s.number)
+		ok = n.to < s.number
+	}
+	return e, ok && e.end() <= s.size
 }
 
 func (s *scanner) entry(e entry) error {
@@ -151,7 +169,7 @@ func (s *scanner) find(from int64) (int64, error) {
 				break
 			}
 			at += i
-			if e, ok := decodeEntryHeader(b[at:], s.sync, base+int64(at)); ok && e.end() <= s.size {
+			if e, ok := s.decode(b[at:], base+int64(at)); ok {
 				return e.off, nil
 			}
 		}

@@ -79,11 +79,17 @@ type Store struct {
 	hurt      bool      // Open found damage
 	small     []byte    // a header and what fits behind it, used again
 
+	compacting sync.Mutex // one Compact at a time. Taken before appending
+
 	mu      sync.Mutex
 	turn    sync.Cond // broadcast when a Sync is over
 	at      map[crypto.BlockName]place
 	bad     map[crypto.BlockName]Damage // known, but not to be had back
-	packs   map[uint32]int64            // up to the end of the last entry
+	graves  map[crypto.BlockName]grave
+	packs   map[uint32]int64 // up to the end of the last entry
+	retired spans            // packs that were compacted away
+	absent  uint32           // a pack whose file is missing, or 0
+	leaving uint32           // a pack that nothing needs any more
 	hashed  hashed
 	written uint64 // appends so far
 	synced  uint64 // appends known to be durable
@@ -143,13 +149,13 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Stats{Blocks: len(s.at), Packs: len(s.packs)}
-	for _, size := range s.packs {
-		st.Size += size
-	}
 	for _, p := range s.at {
 		st.Bytes += int64(p.size)
 	}
-	st.Dead = max(0, st.Size-st.Bytes-int64(st.Blocks)*entryHeader-int64(st.Packs)*packHeader)
+	for _, u := range s.usage() {
+		st.Size += u.size
+		st.Dead += u.dead()
+	}
 	return st
 }
 
@@ -163,30 +169,52 @@ func (s *Store) Get(name crypto.BlockName, dst []byte) ([]byte, error) {
 
 // get reads a block, and hashes it unless trusted says that this was done.
 func (s *Store) get(name crypto.BlockName, dst []byte, trusted func(place) bool) ([]byte, error) {
-	p, err := s.find(name)
-	if err != nil {
-		return dst, err
+	for {
+		p, err := s.find(name)
+		if err != nil {
+			return dst, err
+		}
+		got, why, err := s.read(name, p, dst, trusted)
+		switch {
+		case err == nil && why == "":
+			return got, nil
+		case s.moved(name, p): // its pack was compacted away meanwhile
+			continue
+		case err != nil:
+			return dst, fmt.Errorf("read block %v in pack %08d at %d: %w", name, p.pack, p.off, err)
+		}
+		if !s.fallBack(name, p) {
+			return dst, s.condemn(name, p, why)
+		}
 	}
-	start := len(dst)
-	dst = slices.Grow(dst, int(p.size))[:start+int(p.size)]
-	n := 0
+}
+
+// read appends to dst what stands at a place, or says why that is not the block.
+func (s *Store) read(name crypto.BlockName, p place, dst []byte) (got []byte, why string, err error) {
+	start, n := len(dst), 0
+	got = slices.Grow(dst, int(p.size))[:start+int(p.size)]
 	err = s.handles.with(p.pack, func(f disk.File) (err error) {
-		n, err = f.ReadAt(dst[start:], int64(p.off)+entryHeader)
+		n, err = f.ReadAt(got[start:], int64(p.off)+entryHeader)
 		return err
 	})
 	switch {
 	case n == int(p.size) && trusted(p):
-		return dst, nil
-	case n == int(p.size) && crypto.NameOf(dst[start:]) == name:
+		return got, "", nil
+	case n == int(p.size) && crypto.NameOf(got[start:]) == name:
 		s.noteHashed(p)
-		return dst, nil
-	case n < int(p.size) && err != nil && !isEnd(err):
-		return dst[:start], fmt.Errorf("read block %v in pack %08d at %d: %w", name, p.pack, p.off, err)
-	case n < int(p.size):
-		return dst[:start], s.condemn(name, p, "the pack ends before the block does")
-	default:
-		return dst[:start], s.condemn(name, p, ErrWrongName.Error())
+		return got, "", nil
+	case n == int(p.size):
+		return nil, ErrWrongName.Error(), nil
+	case err == nil || isEnd(err):
+		return nil, "the pack ends before the block does", nil
 	}
+	return nil, "", err
+}
+
+func (s *Store) moved(name crypto.BlockName, from place) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at[name] != from
 }
 
 func (s *Store) find(name crypto.BlockName) (place, error) {
@@ -202,6 +230,60 @@ func (s *Store) find(name crypto.BlockName) (place, error) {
 		return place{}, &DamagedError{d}
 	}
 	return place{}, fmt.Errorf("block %v: %w", name, ErrNotFound)
+}
+
+// fallBack looks for a sound copy of a block that is damaged where it should
+// stand: an interrupted compaction, or a Put after a Delete, leaves some. It
+// tells whether the block is now served from another place.
+func (s *Store) fallBack(name crypto.BlockName, damaged place) bool {
+	s.mu.Lock()
+	packs := slices.Clone(s.graves[name].in)
+	s.mu.Unlock()
+	for _, pack := range packs {
+		for _, p := range s.copies(name, pack) {
+			if _, why, err := s.read(name, p, nil); err == nil && why == "" && s.turnTo(name, damaged, p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// copies are the places in a pack where an entry says that a block stands.
+func (s *Store) copies(name crypto.BlockName, pack uint32) (found []place) {
+	s.mu.Lock()
+	size, there := s.packs[pack]
+	s.mu.Unlock()
+	if !there {
+		return nil
+	}
+	s.handles.with(pack, func(f disk.File) error {
+		sc := &scanner{r: f, number: pack, size: size, damage: func(Damage) {}}
+		sc.good = func(e entry) {
+			if e.kind == kindBlock && e.name == name {
+				found = append(found, place{pack, uint32(e.off), uint32(e.size)})
+			}
+		}
+		_, err := sc.scan(packHeader)
+		return err
+	})
+	return found
+}
+
+// turnTo has a block served from another place, if it still is from this one,
+// or known to be damaged there.
+func (s *Store) turnTo(name crypto.BlockName, from, to place) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d, bad := s.bad[name]; s.at[name] != from && !(bad && d.Pack == from.pack) ||
+		to.pack == s.leaving || s.retired.has(to.pack) {
+		return false
+	}
+	delete(s.bad, name)
+	s.at[name] = to
+	s.exhume(name, to.pack)
+	s.bury(name, from.pack)
+	return true
 }
 
 // condemn takes a damaged block out of service, so that it can be put again.

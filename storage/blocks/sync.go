@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"path/filepath"
 
 	"github.com/traboule/traboule/storage/disk"
@@ -74,8 +73,6 @@ func (s *Store) waitSync() {
 // use afterwards. An error of the sync is returned; a second Close does
 // nothing.
 func (s *Store) Close() error {
-	s.appending.Lock()
-	defer s.appending.Unlock()
 	s.mu.Lock()
 	closed := s.closed
 	s.closed = true
@@ -83,6 +80,10 @@ func (s *Store) Close() error {
 	if closed {
 		return nil
 	}
+	s.compacting.Lock() // it ends at its next block
+	defer s.compacting.Unlock()
+	s.appending.Lock()
+	defer s.appending.Unlock()
 	err := s.Sync()
 	s.waitSync()
 	if err == nil && s.tabled > 0 {
@@ -107,7 +108,8 @@ func (s *Store) saveTable() error {
 		s.mu.Unlock()
 		return nil
 	}
-	t := &table{packs: maps.Clone(s.packs), at: s.at}
+	s.tidyGraves()
+	t := &table{packs: s.packs, retired: s.retired, at: s.at, graves: s.graves}
 	b := t.encode()
 	s.mu.Unlock()
 	err := disk.WriteFileAtomic(s.fs, filepath.Join(s.dir, tableFile), b, 0o600)

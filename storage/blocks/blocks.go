@@ -13,5 +13,10 @@
 // [Store.Sync]; after a failed fsync the store takes nothing more until it is
 // opened again, since nobody can tell what the disk holds.
 //
+// Deleting marks; [Store.Compact] rewrites the packs in which much is dead and
+// removes them. Nothing is ever only where it is not yet durable, and what was
+// deleted stays so, whatever file is lost meanwhile. [Store.Check] reads all,
+// [Store.CheckSome] a share.
+//
 // The way in is [Open]. The format is in docs/formats.md.
 package blocks

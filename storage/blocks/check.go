@@ -101,23 +101,24 @@ type check struct {
 
 // share checks about budget bytes of one pack, compares them with the blocks
 // that should be there, and returns where the next share begins. size is how
-// far the pack had come when it was asked.
+// far the pack had come when it was asked. The headers are read from the
+// beginning: after a power cut a cursor may point into the middle of an entry.
 func (c *check) share(ctx context.Context, from Cursor, size, budget int64) (next Cursor) {
 	var found []Damage
 	sound := map[place]bool{}
 	end := size
 	err := c.handles.with(from.Pack, func(f disk.File) (err error) {
-		sc := &scanner{r: f, number: from.Pack, size: size, verify: true}
+		sc := &scanner{r: f, number: from.Pack, size: size, verify: true, since: from.Offset}
 		sc.pause = func(off int64) bool {
 			return off > from.Offset && (off-from.Offset >= budget || ctx.Err() != nil)
 		}
 		sc.damage = func(d Damage) {
-			if d.Offset >= from.Offset { // a damaged header is told of once
+			if d.Offset >= from.Offset { // the rest was told of by the share before
 				found = append(found, d)
 			}
 		}
 		sc.good = func(e entry) { sound[place{from.Pack, uint32(e.off), uint32(e.size)}] = true }
-		if end, err = sc.scan(from.Offset); err != nil || sc.paused || end == size {
+		if end, err = sc.scan(0); err != nil || sc.paused || end == size {
 			return err
 		}
 		found = append(found, Damage{Pack: from.Pack, Offset: end, Why: fmt.Sprintf("no entry in %d bytes", size-end)})

@@ -10,8 +10,6 @@ import (
 	"maps"
 	"slices"
 	"syscall"
-
-	"github.com/traboule/traboule/crypto"
 )
 
 // CompactOptions say what [Store.Compact] does; the zero value is right for
@@ -86,13 +84,6 @@ type compaction struct {
 	done, total    int64
 	removed, wrote int64
 	buf            []byte
-	moved          []move // in the pack under way, not served from the new place yet
-}
-
-// move is a block that has been copied.
-type move struct {
-	name     crypto.BlockName
-	from, to place
 }
 
 func (c *compaction) run(ctx context.Context) error {

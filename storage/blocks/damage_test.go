@@ -359,6 +359,18 @@ func FuzzPackScan(f *testing.F) {
 	})
 }
 
+// FuzzCursor: only what was written is read.
+func FuzzCursor(f *testing.F) {
+	f.Add(Cursor{3, 12345}.String())
+	f.Add("0:0:00000000")
+	f.Fuzz(func(t *testing.T, text string) {
+		var c Cursor
+		if err := c.UnmarshalText([]byte(text)); err == nil && (c.String() != text || c.Offset < 0) {
+			t.Fatalf("%q is read as %v", text, c)
+		}
+	})
+}
+
 func FuzzLocations(f *testing.F) {
 	d := disktest.NewDisk()
 	fill(f, d, small, 9)

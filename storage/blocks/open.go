@@ -156,6 +156,11 @@ func (o *opening) settle() {
 			delete(o.at, name)
 		}
 	}
+	for name, d := range o.bad {
+		if o.retired.has(d.Pack) { // what older locations knew was copied or deleted
+			delete(o.bad, name)
+		}
+	}
 	o.removeRetired()
 	o.missing()
 	for name, g := range o.graves {
@@ -237,17 +242,19 @@ func (o *opening) scan(number uint32, last bool) error {
 	sc.good = func(e entry) { o.learn(number, e) }
 	end, err := sc.scan(from)
 	o.report.Scanned += size - from
-	if last && err == nil && o.report.Scanned > 0 {
-		err = f.Sync() // before anybody relies on what was found
-	}
 	switch {
 	case err != nil:
 	case last && o.whole && sc.headed && sc.torn(end):
-		return o.adopt(f, sc.sync, end, size)
+		err = o.adopt(f, sc.sync, end, size)
 	case end < size:
 		o.damage(Damage{Pack: number, Offset: end, Why: fmt.Sprintf("no entry in %d bytes", size-end)})
 	}
-	f.Close()
+	if err == nil && last && o.report.Scanned > 0 {
+		err = f.Sync() // before anybody relies on what was found here, or on the end
+	}
+	if o.file != f {
+		f.Close()
+	}
 	return err
 }
 

@@ -19,7 +19,7 @@ func (c *compaction) rewrite(ctx context.Context, u usage) error {
 	list, damage := c.walk(u)
 	if damage != nil && !c.opt.Damaged {
 		c.res.Kept = append(c.res.Kept, damage...)
-		return nil
+		return errors.Join(c.copyMarks(u.pack), c.Sync()) // the rot may be in one of them
 	}
 	err := c.copyAll(ctx, u.pack, list)
 	if e := c.settle(); e != nil {
@@ -58,15 +58,16 @@ func (c *compaction) walk(u usage) (list []entry, damage []Damage) {
 
 // copyAll writes again what of a pack still counts.
 func (c *compaction) copyAll(ctx context.Context, pack uint32, list []entry) error {
+	var older []crypto.BlockName
 	for _, e := range list {
 		if err := errors.Join(ctx.Err(), c.usable()); err != nil {
 			return err
 		}
-		if e.kind == kindBlock {
-			c.prove(pack, e.name)
+		if e.kind == kindBlock && c.prove(pack, e.name) {
+			older = append(older, e.name)
 		}
 	}
-	for _, name := range c.living(pack) {
+	for _, name := range append(c.living(pack), older...) {
 		if err := errors.Join(ctx.Err(), c.usable()); err != nil {
 			return err
 		}
@@ -79,14 +80,16 @@ func (c *compaction) copyAll(ctx context.Context, pack uint32, list []entry) err
 
 // prove reads a block of which this pack has a copy that is not served. What
 // is served may be a copy that a power cut has torn: then Get turns to this
-// one, and it lives here.
-func (c *compaction) prove(pack uint32, name crypto.BlockName) {
-	c.mu.Lock()
-	p, ok := c.at[name]
-	c.mu.Unlock()
-	if ok && p.pack != pack {
-		c.buf, _ = c.Get(name, c.buf[:0])
+// one, and it lives here. Or the copy here was torn, and an older one is
+// served: that has to be written again, since there may be a deletion between
+// them.
+func (c *compaction) prove(pack uint32, name crypto.BlockName) (older bool) {
+	if p, err := c.find(name); err != nil || p.pack == pack {
+		return false
 	}
+	c.buf, _ = c.Get(name, c.buf[:0])
+	p, err := c.find(name)
+	return err == nil && p.pack < pack
 }
 
 // living lists the blocks that are served from a pack, as they stand in it.
@@ -117,14 +120,16 @@ func (c *compaction) copyBlock(pack uint32, name crypto.BlockName) error {
 	c.appending.Lock()
 	defer c.appending.Unlock()
 	from, err := c.find(name)
-	if err != nil || from.pack != pack { // deleted meanwhile, or a copy elsewhere was found to be better
+	if err != nil || from.pack > pack { // deleted meanwhile, or a later copy was found to be sound
 		return nil
 	}
 	err = c.write(kindBlock, name, b, func(into uint32, e entry) {
 		c.bury(name, into)
-		c.moved = append(c.moved, move{name, from, place{into, uint32(e.off), uint32(e.size)}})
+		c.copied = append(c.copied, move{name, from, place{into, uint32(e.off), uint32(e.size)}})
 	})
-	c.progress(int64(from.off) + int64(from.size))
+	if from.pack == pack {
+		c.progress(from.end())
+	}
 	return err
 }
 
@@ -170,23 +175,35 @@ func (c *compaction) write(kind uint32, name crypto.BlockName, data []byte, lear
 	return nil
 }
 
-// settle makes the copies durable and has them served. Until then the blocks
-// are where they were, whatever becomes of the copies.
+// move is a block that has been copied. Until the copy is known to be durable
+// the block is served from where it was, whatever becomes of the copy.
+type move struct {
+	name     crypto.BlockName
+	from, to place
+}
+
+// settle makes the copies durable and has them served.
 func (c *compaction) settle() error {
 	if err := c.Sync(); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, m := range c.moved {
-		if c.at[m.name] == m.from {
-			c.at[m.name] = m.to
-			c.exhume(m.name, m.to.pack)
-			c.bury(m.name, m.from.pack)
+	c.settleMoves()
+	return nil
+}
+
+// settleMoves has copies served from their new place. All are durable. The
+// saved locations need that too: nobody scans again what they cover.
+func (s *Store) settleMoves() {
+	for _, m := range s.copied {
+		if s.at[m.name] == m.from {
+			s.at[m.name] = m.to
+			s.exhume(m.name, m.to.pack)
+			s.bury(m.name, m.from.pack)
 		}
 	}
-	c.moved = c.moved[:0]
-	return nil
+	s.copied = s.copied[:0]
 }
 
 // leave says what still keeps a pack. When nothing does, nothing will.
@@ -216,6 +233,7 @@ func (c *compaction) retire(u usage) error {
 	}
 	c.mu.Lock()
 	delete(c.packs, u.pack)
+	delete(c.hashed, u.pack)
 	c.forget(u.pack)
 	c.mu.Unlock()
 	err := c.fs.Remove(packName(c.dir, u.pack))

@@ -17,7 +17,8 @@ type scanner struct {
 	r      io.ReaderAt
 	number uint32
 	size   int64
-	verify bool // hash the data too
+	verify bool  // hash the data too,
+	since  int64 // from here on
 
 	pause func(off int64) bool // asked at each entry: stop before it? nil for never
 
@@ -121,7 +122,7 @@ func (s *scanner) decode(head []byte, off int64) (entry, bool) {
 }
 
 func (s *scanner) entry(e entry) error {
-	if s.verify && e.kind == kindBlock {
+	if s.verify && e.off >= s.since && e.kind == kindBlock {
 		data, err := s.read(e.off+entryHeader, int64(e.size))
 		if err != nil {
 			return err

@@ -90,6 +90,7 @@ type Store struct {
 	retired spans            // packs that were compacted away
 	absent  uint32           // a pack whose file is missing, or 0
 	leaving uint32           // a pack that nothing needs any more
+	copied  []move           // blocks copied by compaction, not served from the new place yet
 	hashed  hashed
 	written uint64 // appends so far
 	synced  uint64 // appends known to be durable
@@ -164,8 +165,10 @@ func (s *Store) Stats() Stats {
 // store has never heard of it, or that it was deleted; a *[DamagedError] that
 // it was put but its bytes are wrong or gone, and a new Put will heal that.
 func (s *Store) Get(name crypto.BlockName, dst []byte) ([]byte, error) {
-	return s.get(name, dst, func(place) bool { return false })
+	return s.get(name, dst, untrusted)
 }
+
+func untrusted(place) bool { return false }
 
 // get reads a block, and hashes it unless trusted says that this was done.
 func (s *Store) get(name crypto.BlockName, dst []byte, trusted func(place) bool) ([]byte, error) {
@@ -241,7 +244,7 @@ func (s *Store) fallBack(name crypto.BlockName, damaged place) bool {
 	s.mu.Unlock()
 	for _, pack := range packs {
 		for _, p := range s.copies(name, pack) {
-			if _, why, err := s.read(name, p, nil); err == nil && why == "" && s.turnTo(name, damaged, p) {
+			if _, why, err := s.read(name, p, nil, untrusted); err == nil && why == "" && s.turnTo(name, damaged, p) {
 				return true
 			}
 		}

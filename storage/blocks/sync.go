@@ -108,6 +108,7 @@ func (s *Store) saveTable() error {
 		s.mu.Unlock()
 		return nil
 	}
+	s.settleMoves()
 	s.tidyGraves()
 	t := &table{packs: s.packs, retired: s.retired, at: s.at, graves: s.graves}
 	b := t.encode()

@@ -38,6 +38,24 @@ func TestPacks(t *testing.T) {
 		func(err error) bool { return errors.Is(err, blocks.ErrNotFound) })
 }
 
+// TestPacksCompacted runs the same on a store that is rewritten before each Get.
+func TestPacksCompacted(t *testing.T) {
+	storetest.TestBlocks(t, func(t *testing.T) storetest.Blocks { return compacted{openPacks(t), t} },
+		func(err error) bool { return errors.Is(err, blocks.ErrNotFound) })
+}
+
+type compacted struct {
+	*blocks.Store
+	t *testing.T
+}
+
+func (c compacted) Get(name crypto.BlockName, dst []byte) ([]byte, error) {
+	if r, err := c.Compact(c.t.Context(), blocks.CompactOptions{All: true, Percent: 1}); err != nil || len(r.Kept) > 0 {
+		c.t.Errorf("compact: %+v %v", r, err)
+	}
+	return c.Store.Get(name, dst)
+}
+
 // TestBoxoOverPacks runs the same through boxo's interface.
 func TestBoxoOverPacks(t *testing.T) {
 	storetest.TestBlocks(t, func(t *testing.T) storetest.Blocks { return boxo{openPacks(t).Boxo()} }, ipld.IsNotFound)

@@ -192,8 +192,9 @@ func (s *Store) get(name crypto.BlockName, dst []byte, trusted func(place) bool)
 	}
 }
 
-// read appends to dst what stands at a place, or says why that is not the block.
-func (s *Store) read(name crypto.BlockName, p place, dst []byte) (got []byte, why string, err error) {
+// read appends to dst what stands at a place, or says why that is not the
+// block. It hashes it unless trusted says that this was done.
+func (s *Store) read(name crypto.BlockName, p place, dst []byte, trusted func(place) bool) (got []byte, why string, err error) {
 	start, n := len(dst), 0
 	got = slices.Grow(dst, int(p.size))[:start+int(p.size)]
 	err = s.handles.with(p.pack, func(f disk.File) (err error) {

@@ -33,11 +33,11 @@ type CompactOptions struct {
 
 // CompactResult says what [Store.Compact] did.
 type CompactResult struct {
-	Packs  int      // taken away
-	Freed  int64    // bytes by which the packs together are smaller now; less than 0 when it stopped at the first
-	Copied int64    // bytes of live blocks that were written again, headers too
-	Kept   []Damage // what kept packs from being taken away: they are damaged
-	Lost   []Damage // what went with damaged packs, with the option Damaged
+	Packs   int      // taken away
+	Freed   int64    // bytes by which the packs together are smaller now; less than 0 when it stopped at the first
+	Copied  int64    // bytes of live blocks that were written again, headers too
+	Skipped []Damage // what kept packs from being taken away: they are damaged
+	Lost    []Damage // what went with damaged packs, with the option Damaged
 }
 
 // Compact gives the space of deleted blocks back. Each pack in which enough is
@@ -130,7 +130,7 @@ func (c *compaction) plan() ([]usage, error) {
 			continue
 		}
 		if u.damage != nil && !c.opt.Damaged {
-			c.res.Kept = append(c.res.Kept, *u.damage)
+			c.res.Skipped = append(c.res.Skipped, *u.damage)
 			continue
 		}
 		todo = append(todo, *u)

@@ -117,8 +117,8 @@ func (h *history) compact() {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		h.fail("compact: %v", err)
 	}
-	if len(r.Kept) > 0 && !h.scars {
-		h.fail("a pack was kept: %v", r.Kept)
+	if len(r.Skipped) > 0 && !h.scars {
+		h.fail("a pack was kept: %v", r.Skipped)
 	}
 	if err == nil && opt.All && !h.scars {
 		h.erased()
@@ -334,7 +334,7 @@ func TestCompactGivesBack(t *testing.T) {
 		s, acked := wasted(t, d)
 		before := s.Stats()
 		r, err := s.Compact(t.Context(), CompactOptions{All: all})
-		if err != nil || len(r.Kept) > 0 || r.Packs == 0 {
+		if err != nil || len(r.Skipped) > 0 || r.Packs == 0 {
 			t.Fatalf("compact: %+v %v", r, err)
 		}
 		after := s.Stats()
@@ -540,7 +540,7 @@ func TestCompactBesideOthers(t *testing.T) {
 	packs := 0
 	for range 60 {
 		r, err := s.Compact(t.Context(), CompactOptions{All: true})
-		if err != nil || len(r.Kept) > 0 {
+		if err != nil || len(r.Skipped) > 0 {
 			t.Fatalf("%+v %v", r, err)
 		}
 		packs += r.Packs
@@ -666,7 +666,7 @@ func TestCompactFlips(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		if len(r.Kept) > 0 {
+		if len(r.Skipped) > 0 {
 			kept++
 			if !exists(d, number) {
 				t.Fatalf("%s: the damaged pack is gone: %+v", what, r)
@@ -694,7 +694,7 @@ func TestCompactFlips(t *testing.T) {
 			}
 			acked.are(t, s, what+", put again")
 		}
-		if r, err = s.Compact(t.Context(), CompactOptions{All: true, Percent: 1, Damaged: true}); err != nil || len(r.Kept) > 0 {
+		if r, err = s.Compact(t.Context(), CompactOptions{All: true, Percent: 1, Damaged: true}); err != nil || len(r.Skipped) > 0 {
 			t.Fatalf("%s: %+v %v", what, r, err)
 		}
 		s.Close()

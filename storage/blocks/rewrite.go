@@ -18,7 +18,7 @@ import (
 func (c *compaction) rewrite(ctx context.Context, u usage) error {
 	list, damage := c.walk(u)
 	if damage != nil && !c.opt.Damaged {
-		c.res.Kept = append(c.res.Kept, damage...)
+		c.res.Skipped = append(c.res.Skipped, damage...)
 		return errors.Join(c.copyMarks(u.pack), c.Sync()) // the rot may be in one of them
 	}
 	err := c.copyAll(ctx, u.pack, list)
@@ -30,7 +30,7 @@ func (c *compaction) rewrite(ctx context.Context, u usage) error {
 	}
 	left := c.leave(u.pack)
 	if left != nil && !c.opt.Damaged {
-		c.res.Kept = append(c.res.Kept, left...)
+		c.res.Skipped = append(c.res.Skipped, left...)
 		return nil
 	}
 	c.res.Lost = append(append(c.res.Lost, damage...), left...)

@@ -72,7 +72,7 @@ type opening struct {
 }
 
 func (o *opening) run() error {
-	if err := disk.MakeDir(o.fs, o.dir, 0o700); err != nil {
+	if err := disk.UseDir(o.fs, o.dir, 0o700); err != nil {
 		return err
 	}
 	if err := o.list(); err != nil {

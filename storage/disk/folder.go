@@ -10,26 +10,32 @@ import (
 	"path/filepath"
 )
 
-// MakeDir makes a folder and those above it, durably: each new name is synced
-// in the folder that it stands in, and dir itself also when it is not new, for
-// whoever made it may have been killed before that.
+// MakeDir makes a folder and those above it, durably, also where they are not
+// new: whoever made them may have been killed before they were durable. A
+// folder further up that this process may not open is left to the system.
 func MakeDir(fsys FS, dir string, perm fs.FileMode) error {
-	fresh := []string{filepath.Clean(dir)}
-	for at := filepath.Dir(fresh[0]); at != filepath.Dir(at); at = filepath.Dir(at) {
-		if _, err := fsys.Stat(at); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		fresh = append(fresh, at)
-	}
 	if err := fsys.MkdirAll(dir, perm); err != nil {
 		return err
 	}
-	for _, name := range fresh {
-		if err := fsys.SyncDir(filepath.Dir(name)); err != nil {
+	parent := filepath.Dir(filepath.Clean(dir))
+	if err := fsys.SyncDir(parent); err != nil {
+		return err
+	}
+	for up := filepath.Dir(parent); up != parent; parent, up = up, filepath.Dir(up) {
+		if err := fsys.SyncDir(up); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 	}
 	return nil
+}
+
+// UseDir is MakeDir for a folder that stands in a durable one. It does less
+// when it is not new.
+func UseDir(fsys FS, dir string, perm fs.FileMode) error {
+	if _, err := fsys.Stat(dir); err != nil {
+		return MakeDir(fsys, dir, perm)
+	}
+	return fsys.SyncDir(filepath.Dir(filepath.Clean(dir)))
 }
 
 // RemoveAll removes a file, or a folder with all that is in it. That nothing

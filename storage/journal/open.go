@@ -105,7 +105,7 @@ func (o *opening) run() error {
 // list makes the folder and returns the numbers of the segments, which must
 // have no gap. What an interrupted disk.WriteFileAtomic left is cleared away.
 func (o *opening) list() ([]uint32, error) {
-	if err := disk.MakeDir(o.fs, o.dir, 0o700); err != nil {
+	if err := disk.UseDir(o.fs, o.dir, 0o700); err != nil {
 		return nil, err
 	}
 	files, err := o.fs.ReadDir(o.dir)

@@ -5,8 +5,10 @@ package journal
 import (
 	"bytes"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 
+	"github.com/traboule/traboule/storage/disk"
 	"github.com/traboule/traboule/storage/disk/disktest"
 )
 
@@ -47,6 +49,34 @@ func TestPowerCutImages(t *testing.T) {
 	t.Logf("seed %d: %d images, %d with a torn frame dropped", seed, images, dropped)
 	if dropped == 0 {
 		t.Error("no frame was torn: nothing was proved")
+	}
+}
+
+// TestKilledThenPowerCut kills a process at chance moments of the same work;
+// the next one appends, and then the power is cut: what either acknowledged is
+// there.
+func TestKilledThenPowerCut(t *testing.T) {
+	seed := disktest.Seed(t)
+	opt := Options{VaultID: [16]byte{1}, SegmentSize: 20000}
+	for run := range max(1, disktest.Runs(t, 200, 2000)/50) {
+		rng := rand.New(rand.NewPCG(seed, uint64(run)))
+		d := disktest.NewDisk()
+		if err := disk.MakeDir(d, filepath.Dir(dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		rec := d.Record()
+		rec.Mark(Mark{})
+		appendAll(t, rng, d, rec, opt)
+		disktest.Kills(t, rec, 50, seed+uint64(run), func(rng *rand.Rand, next *disktest.Disk, promises []any) {
+			opt := opt
+			opt.Expect = promises[len(promises)-1].(Mark)
+			j, _ := open(t, next, opt)
+			add(t, j, fact(1))
+			opt.Expect.Seq, opt.Expect.Chain = j.Head()
+			if _, _, _, err := reopen(next.Crash(rng), opt); err != nil {
+				t.Fatalf("acknowledged up to %d: %v", opt.Expect.Seq, err)
+			}
+		})
 	}
 }
 

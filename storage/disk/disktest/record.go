@@ -73,6 +73,20 @@ func (r *Recording) Describe(n int) string {
 // had been promised until then. It is fast when n rises from call to call.
 // One goroutine at a time may ask.
 func (r *Recording) Image(n int, rng *rand.Rand) (after *Disk, promises []any) {
+	promises = r.advance(n)
+	return &Disk{state: r.replay.crash(rng), room: -1, locked: map[string]bool{}}, promises
+}
+
+// Killed is the disk after the first n changes as the next process finds it
+// when this one was killed: nothing is lost, and what was not durable still is
+// not.
+func (r *Recording) Killed(n int) (after *Disk, promises []any) {
+	promises = r.advance(n)
+	return &Disk{state: r.replay.clone(), room: -1, locked: map[string]bool{}}, promises
+}
+
+// advance brings replay to the n-th change, and returns what was promised.
+func (r *Recording) advance(n int) (promises []any) {
 	r.disk.mu.Lock()
 	ops, all := r.ops[:n:n], r.promises
 	r.disk.mu.Unlock()
@@ -85,7 +99,7 @@ func (r *Recording) Image(n int, rng *rand.Rand) (after *Disk, promises []any) {
 	for _, p := range all[:sort.Search(len(all), func(i int) bool { return all[i].at > n })] {
 		promises = append(promises, p.is)
 	}
-	return &Disk{state: r.replay.crash(rng), room: -1, locked: map[string]bool{}}, promises
+	return promises
 }
 
 // Images cuts a recording at count moments drawn from the seed, every other one
@@ -94,29 +108,50 @@ func (r *Recording) Image(n int, rng *rand.Rand) (after *Disk, promises []any) {
 // which image it was.
 func Images(t testing.TB, rec *Recording, count int, seed uint64, check func(n int, after *Disk, promises []any)) {
 	t.Helper()
+	rec.each(t, count, seed, "a power cut", func(n int, rng *rand.Rand) {
+		after, promises := rec.Image(n, rng)
+		check(n, after, promises)
+	})
+}
+
+// Kills is [Images] with a process killed ([Recording.Killed]). rng is for the
+// power cut that may follow.
+func Kills(t testing.TB, rec *Recording, count int, seed uint64, check func(rng *rand.Rand, after *Disk, promises []any)) {
+	t.Helper()
+	rec.each(t, count, seed, "a kill", func(n int, rng *rand.Rand) {
+		after, promises := rec.Killed(n)
+		check(rng, after, promises)
+	})
+}
+
+func (r *Recording) each(t testing.TB, count int, seed uint64, what string, check func(n int, rng *rand.Rand)) {
+	t.Helper()
+	for i, n := range r.moments(count, seed) {
+		func() {
+			before := t.Failed()
+			defer func() {
+				if t.Failed() && !before {
+					t.Logf("that was number %d of %d with TRABOULE_SEED=%d: %s after %d of %d changes, the last: %s",
+						i, count, seed, what, n, r.Len(), r.Describe(n))
+				}
+			}()
+			check(n, rand.New(rand.NewPCG(seed, uint64(i)+1)))
+		}()
+	}
+}
+
+// moments are numbers of changes, in rising order.
+func (r *Recording) moments(count int, seed uint64) []int {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	at := make([]int, count)
-	syncs := rec.syncs()
+	at, syncs := make([]int, count), r.syncs()
 	for i := range at {
-		at[i] = rng.IntN(rec.Len() + 1)
+		at[i] = rng.IntN(r.Len() + 1)
 		if i%2 == 0 && len(syncs) > 0 {
 			at[i] = syncs[rng.IntN(len(syncs))]
 		}
 	}
 	slices.Sort(at)
-	for i, n := range at {
-		after, promises := rec.Image(n, rand.New(rand.NewPCG(seed, uint64(i)+1)))
-		func() {
-			before := t.Failed()
-			defer func() {
-				if t.Failed() && !before {
-					t.Logf("that was image %d of %d with TRABOULE_SEED=%d: a power cut after %d of %d changes, the last: %s",
-						i, count, seed, n, rec.Len(), rec.Describe(n))
-				}
-			}()
-			check(n, after, promises)
-		}()
-	}
+	return at
 }
 
 // syncs are the moments just before each sync of a file or folder.

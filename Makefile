@@ -9,7 +9,7 @@ LIMIT_MB = 35
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fuzz soak bench e2e check release clean
+.PHONY: help build demo test race lint fuzz soak mutants bench e2e check release clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ fuzz: ## every fuzz target for FUZZTIME (10s), with a table of executions
 
 soak: ## every campaign of docs/reliability.md, large: hours (ONLY=powercut, SEED=1)
 	@$(GO) run ./.ci/soak -only '$(ONLY)' $(if $(SEED),-seed $(SEED))
+
+mutants: ## each Sync taken out of the code alone: which test notices (ONLY=journal/)
+	@$(GO) run ./.ci/mutants $(ONLY)
 
 bench: ## how fast, beside bare loops: goal and figure (TRABOULE_BENCH_FULL=1 for 1 GiB)
 	@{ $(GO) test -run '^$$' -bench . -benchtime 1x -count 3 -timeout 30m ./testnet/speed && \

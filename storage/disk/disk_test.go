@@ -69,6 +69,22 @@ func TestOSWritesAndSyncs(t *testing.T) {
 	}
 }
 
+// TestOSSyncsForReal asks for the fsync of something that has none: the system
+// refuses, which it could not if nobody had asked.
+func TestOSSyncsForReal(t *testing.T) {
+	f, err := disk.OS.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Sync(); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("fsync of %s: %v", os.DevNull, err)
+	}
+	if err := disk.OS.SyncDir(os.DevNull); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("fsync of %s as a folder: %v", os.DevNull, err)
+	}
+}
+
 func TestIsFull(t *testing.T) {
 	for err, want := range map[error]bool{
 		syscall.ENOSPC: true, syscall.EDQUOT: true, disk.ErrReserve: true, syscall.EIO: false, nil: false,

@@ -80,7 +80,7 @@ type Journal struct {
 	file     disk.File // the last segment
 	head     Mark
 	waiting  []*commit // in order; the first of them leads
-	broken   error // what a failed commit left may be on the disk: see takeBack
+	broken   error     // what a failed commit left may be on the disk: see takeBack
 	closed   bool
 }
 

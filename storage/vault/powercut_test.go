@@ -277,6 +277,18 @@ func (b *busy) flip(name string, bit int64) {
 	disktest.Write(b.t, b.disk, name, disktest.Read(b.t, b.disk, name))
 }
 
+// compact gives all room back that can be.
+func (b *busy) compact() {
+	b.t.Helper()
+	b.act("compact", "", func() error {
+		r, err := b.v.Compact(bg, CompactOptions{Grace: -1, Percent: 1, All: true})
+		if r.Blocks.Packs == 0 {
+			b.t.Errorf("nothing was compacted: %+v", r)
+		}
+		return err
+	}, func() {})
+}
+
 func (b *busy) sometimesReopen() {
 	if b.rng.IntN(3) == 0 {
 		b.reopen()
@@ -324,6 +336,15 @@ var families = map[string]func(b *busy){
 			b.sometimesReopen()
 		}
 		b.add("first")
+	},
+	"compacting": func(b *busy) {
+		b.add("second")
+		b.add("second")
+		b.remove("first")
+		b.compact()
+		b.add("second")
+		b.sometimesReopen()
+		b.compact()
 	},
 	"removing": func(b *busy) {
 		b.receive()

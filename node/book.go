@@ -38,6 +38,7 @@ type book struct {
 	words       map[word]bool         // revocations that are in the journal
 	early       map[crypto.DID]int    // how many of them, by issuer, came before what they end
 	owed        map[cid.Cid]owedRecord
+	evidence    map[[32]byte]bool // equivocations that are in the journal
 }
 
 // known is a contact.
@@ -105,6 +106,7 @@ func newBook() *book {
 		words:       map[word]bool{},
 		early:       map[crypto.DID]int{},
 		owed:        map[cid.Cid]owedRecord{},
+		evidence:    map[[32]byte]bool{},
 	}
 }
 

@@ -30,6 +30,7 @@ const (
 	factPaid          uint16 = 118 // contact: the record's CID
 	factKitWritten    uint16 = 119 // node: kitWritten
 	factKitForgotten  uint16 = 120 // node: kitForgotten
+	factEquivocation  uint16 = 121 // received data set: equivocation
 )
 
 // profile is what the owner's card says besides keys.

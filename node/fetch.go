@@ -3,6 +3,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,6 +75,8 @@ type fetching struct {
 	total   int64
 	result  FetchResult
 	landing landing
+
+	manifest, mostManifest int // bytes of pages, and how many there may be; 0: maxManifest
 }
 
 // persist runs until all is here or there is nothing more to try. A stream
@@ -99,7 +102,7 @@ func (f *fetching) persist(ctx context.Context) error {
 			doubted = true // the giver, if honest, now looks at what it sends
 		case isCut(err) && (cutShort == nil || f.result.Blocks > before):
 			cutShort = err
-		case cutShort != nil && refusal == nil && !errors.Is(err, p2p.ErrBusy):
+		case cutShort != nil && (isCut(err) || errors.Is(err, p2p.ErrNobodyAnswers) || errors.Is(err, context.DeadlineExceeded)):
 			return cutShort // and nobody answers any more
 		default:
 			return err
@@ -157,7 +160,10 @@ func (f *fetching) ask(ctx context.Context, stream protocol.Stream) error {
 	if err != nil {
 		return err
 	}
-	return f.openHead(f.session.Head())
+	if err := f.openHead(f.session.Head()); err != nil {
+		return err
+	}
+	return f.consistent(ctx)
 }
 
 // limiter bounds what is taken from the stream, if the owner asked for it.
@@ -219,7 +225,7 @@ func (f *fetching) isCurrent() bool {
 // receive brings the pages level by level, then the blocks, then makes the
 // version one of ours.
 func (f *fetching) receive(ctx context.Context) error {
-	f.held = f.heldBlocks(ctx)
+	f.held, f.manifest = f.heldBlocks(ctx), 0
 	tracker := storage.NewTracker(f.head)
 	if err := f.description(ctx); err != nil {
 		return err
@@ -276,7 +282,12 @@ func (f *fetching) checkKind() error {
 	return nil
 }
 
-const pagesAtOnce = 1024
+const (
+	pagesAtOnce = 1024
+	// maxManifest bounds the pages of one version, which are in memory until the
+	// blocks are known: some million files.
+	maxManifest = 128 << 20 // bytes
+)
 
 // pages gives the tracker its next pages: from the vault where they are here
 // already, from the other node where not.
@@ -287,9 +298,14 @@ func (f *fetching) pages(ctx context.Context, tracker *storage.Tracker) error {
 		page, err := f.node.vault.Blocks().Get(name, nil)
 		if err != nil || tracker.Add(name, page) != nil {
 			missing = append(missing, name)
+			continue
 		}
+		f.manifest += len(page)
 	}
 	return f.session.Fetch(ctx, slices.Values(missing), func(name crypto.BlockName, ciphertext []byte) error {
+		if f.manifest += len(ciphertext); f.manifest > cmp.Or(f.mostManifest, maxManifest) {
+			return problem.New(problem.Invalid, "fetch.too-large", "contact", f.node.book.nameOf(f.grant.giver()), "name", f.grant.Name)
+		}
 		if err := tracker.Add(name, ciphertext); err != nil {
 			return misbehaved(err)
 		}
@@ -383,9 +399,10 @@ func (f *fetching) explain(err error) error {
 	if errors.As(err, &refusal) {
 		return refusedProblem(refusal, giver, f.grant.id(), f.node.now()).Because(err)
 	}
+	var known *problem.Problem
 	switch {
-	case errors.Is(err, transfer.ErrLied):
-		return misbehaved(err)
+	case errors.Is(err, transfer.ErrLied), errors.As(err, &known) && known.Key == "fetch.misbehaved":
+		return problem.New(problem.Misbehaviour, "fetch.lied", "contact", giver, "name", f.grant.Name).Because(err)
 	case errors.Is(err, transfer.ErrMissing):
 		return problem.New(problem.Interrupted, "fetch.missing", "contact", giver, "name", f.grant.Name).Because(err)
 	case isCut(err):

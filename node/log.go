@@ -125,6 +125,8 @@ func (t *teller) tell(rec vault.Recorded) (LogLine, bool, error) {
 		told, err = tellOf(&line, rec.Body, t.delivered)
 	case factFetched:
 		told, err = tellOf(&line, rec.Body, t.fetched)
+	case factEquivocation:
+		told, err = tellOf(&line, rec.Body, t.equivocated)
 	case factDenials:
 		told, err = tellOf(&line, rec.Body, t.denied)
 	case factConfirmed:
@@ -243,6 +245,11 @@ func (t *teller) delivered(line *LogLine, f delivery) (bool, error) {
 
 func (t *teller) fetched(line *LogLine, f fetched) (bool, error) {
 	line.Event, line.Args = "received", amounts(f.Version, f.Files, f.Bytes)
+	return true, t.about(line, f.Grant)
+}
+
+func (t *teller) equivocated(line *LogLine, f equivocation) (bool, error) {
+	line.Event, line.Args = "equivocated", amounts(f.Version, 0, 0)
 	return true, t.about(line, f.Grant)
 }
 

@@ -109,6 +109,8 @@ func (n *Node) apply(rec vault.Recorded) error {
 		return n.applyReceived(rec)
 	case factFetched:
 		return with(rec, b.applyFetched)
+	case factEquivocation:
+		return with(rec, b.applyEquivocation)
 	case factDelivered:
 		if err := with(rec, b.applyDelivered); err != nil {
 			return err

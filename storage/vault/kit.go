@@ -29,11 +29,10 @@ type kitEntry struct {
 
 // SaveKit writes the recovery kit: the keys and the state, sealed to the
 // recovery words. Content is not in it. What was erased is not in it either;
-// but a kit that was saved before an erasure still opens what was erased. Nor
-// are the facts that no longer counted at the last checkpoint.
+// but a kit that was saved before an erasure still opens what was erased.
 func (v *Vault) SaveKit(w io.Writer) error {
 	state := kitState{Incarnation: v.Incarnation(), Entries: []kitEntry{}}
-	err := v.live(func(_ uint64, e journal.Entry) error {
+	err := v.log.Read(0, func(e journal.Entry) error {
 		if k, ok := v.kitEntry(e); ok {
 			state.Entries = append(state.Entries, k)
 		}
@@ -90,7 +89,7 @@ func kitLacks(kind uint16) bool {
 // kitEntry leaves out what is erased, and what a restored vault says anew.
 func (v *Vault) kitEntry(e journal.Entry) (kitEntry, bool) {
 	switch e.Kind {
-	case kindErased, kindRemoved, kindIncarnation, kindSuspended, kindConfirmed, kindLost, kindPlaces, kindChanged:
+	case kindErased, kindRemoved, kindIncarnation, kindSuspended, kindConfirmed, kindLost:
 		return kitEntry{}, false
 	}
 	var r Recorded
@@ -130,7 +129,7 @@ func restore(kit io.Reader, words, dir string, passphrase []byte, opt Options) (
 	if err := ring.SetPassphrase(passphrase, opt.Rand); err != nil {
 		return nil, err
 	}
-	first := []change{{kind: kindIncarnation, public: encode(incarnationBody{state.Incarnation + 1})}}
+	first := []change{{kind: kindIncarnation, public: encode(incarnationBody{nextLife(state.Incarnation, opt.Now())})}}
 	for _, e := range state.Entries {
 		first = append(first, change{e.Kind, crypto.Scope(e.Scope), e.Public, e.Body, e.Time, noTag})
 	}

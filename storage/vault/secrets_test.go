@@ -504,7 +504,7 @@ func TestKit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Suspended() != FromKit || w.Incarnation() != 2 {
+	if w.Suspended() != FromKit || w.Incarnation() < 2 {
 		t.Errorf("suspended %q, incarnation %d", w.Suspended(), w.Incarnation())
 	}
 	if d, err := w.Lookup("x"); err != nil || d.Generation != 1 || len(d.Versions) != 1 || len(w.Datasets()) != 1 {
@@ -546,7 +546,7 @@ func TestKit(t *testing.T) {
 		t.Errorf("%q, %v", w.Suspended(), err)
 	}
 	write(t, src, "a", "changed")
-	if r2 := mustAdd(t, w, "x", src); r2.Head.Incarnation() != 2 || r2.Head.Sequence <= r.Head.Sequence {
+	if r2 := mustAdd(t, w, "x", src); r2.Head.Incarnation() < 2 || r2.Head.Sequence <= r.Head.Sequence {
 		t.Errorf("sequence %x after %x", r2.Head.Sequence, r.Head.Sequence)
 	}
 }
@@ -584,11 +584,11 @@ func TestOldTruthSuspends(t *testing.T) {
 		}
 		spoil(t, v.dir, backup)
 		v, r := mustOpen(t, v.dir, testOptions())
-		if r.Suspended != reasons[name] || v.Suspended() != reasons[name] || v.Incarnation() != 2 {
+		if r.Suspended != reasons[name] || v.Suspended() != reasons[name] || v.Incarnation() < 2 {
 			t.Errorf("%s: suspended %q, incarnation %d", name, r.Suspended, v.Incarnation())
 		}
 		v, _ = reopen(t, v)
-		if v.Suspended() == "" || v.Incarnation() != 2 {
+		if v.Suspended() == "" || v.Incarnation() < 2 {
 			t.Errorf("%s: a restart ended it", name)
 		}
 		if err := v.Confirm(bg); err != nil {

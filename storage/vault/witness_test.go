@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage"
 )
 
 // TestWholeBackupPutBack: a vault that was put back from a backup, its marks
@@ -75,5 +77,46 @@ func copyTree(t *testing.T, to, from string) {
 	t.Helper()
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPutBackTwice: two copies that were put back from one backup, at two
+// times, never sign two versions with one number.
+func TestPutBackTwice(t *testing.T) {
+	opt := testOptions()
+	opt.Witness = filepath.Join(t.TempDir(), "state")
+	now := time.Now()
+	opt.Now = func() time.Time { return now }
+	ring, _ := newRing(t)
+	dir, backup, src := filepath.Join(t.TempDir(), "vault"), filepath.Join(t.TempDir(), "backup"), t.TempDir()
+	v, err := Create(dir, ring, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, src, "a", "first")
+	mustAdd(t, v, "x", src)
+	closed(t, v)
+	copyTree(t, backup, dir)
+	v = opened(t, dir, opt)
+	write(t, src, "a", "second")
+	mustAdd(t, v, "x", src)
+	closed(t, v)
+	var made []storage.Head
+	for _, content := range []string{"one way", "another"} {
+		now = now.Add(time.Minute)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		copyTree(t, dir, backup)
+		v = opened(t, dir, opt)
+		if v.Suspended() != OldJournal {
+			t.Fatalf("suspended %q", v.Suspended())
+		}
+		write(t, src, "a", content)
+		made = append(made, mustAdd(t, v, "x", src).Head)
+		closed(t, v)
+	}
+	if made[0].Sequence >= made[1].Sequence {
+		t.Errorf("the version of the first life is %x, that of the second %x", made[0].Sequence, made[1].Sequence)
 	}
 }

@@ -44,7 +44,7 @@ var layers = map[string][]string{
 	"storage/disk/disktest": {"storage/disk"},
 	"storage/blocks":        {"storage/disk/…", "crypto", "crypto/canonical"},
 	"storage/journal":       {"storage/disk/…", "crypto", "crypto/canonical"},
-	"storage/index":         {"crypto", "crypto/canonical"},
+	"storage/index":         {"storage/disk", "crypto", "crypto/canonical"},
 	"storage/car":           {"crypto"},
 	"storage/importer":      {"storage", "crypto/canonical"},
 	"storage/storetest":     {"storage/…", "crypto"},

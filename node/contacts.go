@@ -312,7 +312,7 @@ func (n *Node) contactRemove(ctx context.Context, q NameRequest, _ func(Progress
 	if l, err := n.online(); err == nil {
 		l.host.Unprotect(k.card.Node)
 	}
-	if err := n.vault.EraseScope(ctx, crypto.ContactScope(k.Owner)); err != nil {
+	if err := n.withRoom(func() error { return n.vault.EraseScope(ctx, crypto.ContactScope(k.Owner)) }); err != nil {
 		return r, err
 	}
 	r.Notices = n.eraseFromKits(ctx)
@@ -343,5 +343,5 @@ func (n *Node) dismiss(ctx context.Context, owner crypto.DID) error {
 		i.Expires = 0
 		facts = append(facts, fact(factInvitation, crypto.NodeScope, i))
 	}
-	return n.record(ctx, facts...)
+	return n.withRoom(func() error { return n.record(ctx, facts...) })
 }

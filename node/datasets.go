@@ -16,6 +16,7 @@ import (
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/disk"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -32,6 +33,9 @@ func (n *Node) add(ctx context.Context, q AddRequest, progress func(Progress)) (
 	made, err := n.vault.Add(ctx, name, q.Path, vault.AddOptions{
 		DryRun: q.DryRun, Replace: q.Replace, Keep: q.Keep, Progress: report("store", progress),
 	})
+	if disk.IsFull(err) {
+		return AddResult{}, n.tooMuch(ctx, name, q, err)
+	}
 	if err != nil {
 		return AddResult{}, about(err, "name", name, "path", troubled(err, q.Path))
 	}
@@ -41,6 +45,19 @@ func (n *Node) add(ctx context.Context, q AddRequest, progress func(Progress)) (
 		}
 	}
 	return addResult(name, q.DryRun, made), nil
+}
+
+// tooMuch says how much room an add wants at most, and how much of it is not
+// there.
+func (n *Node) tooMuch(ctx context.Context, name string, q AddRequest, full error) error {
+	forecast, err := n.vault.Add(ctx, name, q.Path, vault.AddOptions{DryRun: true, Replace: q.Replace})
+	free, unknown := n.files().FreeBytes(n.opt.Home)
+	room := max(0, int64(free)-n.vault.Blocks().Reserve())
+	if err != nil || unknown != nil || forecast.NewBytes <= room {
+		return about(full, "name", name, "path", q.Path)
+	}
+	return problem.New(problem.DiskFull, "disk.full-add", "path", q.Path,
+		"wanted", strconv.FormatInt(forecast.NewBytes, 10), "missing", strconv.FormatInt(forecast.NewBytes-room, 10)).Because(full)
 }
 
 // troubled is the file that kept changing while path was added, else path.
@@ -226,7 +243,7 @@ func (n *Node) remove(ctx context.Context, q NameRequest, _ func(Progress)) (Rem
 	if err := n.tellRemoved(ctx, d.DID); err != nil {
 		return r, err
 	}
-	if err := n.vault.Remove(ctx, d.DID); err != nil {
+	if err := n.withRoom(func() error { return n.vault.Remove(ctx, d.DID) }); err != nil {
 		return r, about(err, "name", d.Name)
 	}
 	n.book.forgetDataset(d.DID)
@@ -247,7 +264,7 @@ func (n *Node) tellRemoved(ctx context.Context, dataset crypto.DID) error {
 	if len(owed) == 0 {
 		return nil
 	}
-	return n.record(ctx, owed...)
+	return n.withRoom(func() error { return n.record(ctx, owed...) })
 }
 
 // tellNow tries once to tell grantees that their grants are over.

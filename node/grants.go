@@ -328,7 +328,8 @@ func (n *Node) end(ctx context.Context, g given) (stopped int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := n.record(ctx, vault.Fact{Kind: factRevocation, Public: record.Bytes()}); err != nil {
+		over := vault.Fact{Kind: factRevocation, Public: record.Bytes()}
+		if err := n.withRoom(func() error { return n.record(ctx, over) }); err != nil {
 			return 0, err
 		}
 	}
@@ -336,7 +337,7 @@ func (n *Node) end(ctx context.Context, g given) (stopped int, err error) {
 	if g.raised {
 		return stopped, nil
 	}
-	return stopped, n.raise(ctx, g)
+	return stopped, n.withRoom(func() error { return n.raise(ctx, g) })
 }
 
 // raise sees to it that what is added from now on has keys which the grantee

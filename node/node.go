@@ -230,6 +230,7 @@ func openHome(opt Options) (*Node, error) {
 		v.Close()
 		return nil, fmt.Errorf("read back what the node knows: %w", err)
 	}
+	n.loadBallast()
 	// On a full disk this has to wait: see housekeeping, and add.
 	if err = n.finishRevocations(context.Background()); err != nil {
 		opt.Log.Warn("a revocation is not finished", "error", err)

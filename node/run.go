@@ -161,6 +161,7 @@ func (n *Node) housekeeping(ctx context.Context) error {
 		}
 	}
 	n.pace.forget(n.isOver)
+	n.loadBallast()
 	for _, d := range n.vault.Datasets() {
 		if d.From != "" {
 			continue

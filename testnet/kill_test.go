@@ -41,7 +41,7 @@ func TestKills(t *testing.T) {
 	}{
 		{"adding", killAdding}, {"fetching, the receiver", killReceiver}, {"fetching, the sender", killSender},
 		{"granting", killGranting}, {"revoking", killRevoking}, {"removing", killRemoving},
-		{"repairing", killRepairing},
+		{"compacting", killCompacting}, {"repairing", killRepairing},
 	}
 	for i, family := range families {
 		t.Run(family.name, func(t *testing.T) {
@@ -415,6 +415,43 @@ func killRemoving(k *killing) {
 		}
 	}
 	k.wantOneOf("what stays", contents(k.T, k.Client, "stays"), stays, nil, true)
+	k.sound()
+}
+
+// killCompacting: to make room loses nothing, and brings nothing back.
+func killCompacting(k *killing) {
+	k.prepare()
+	source := k.newTree()
+	live, round := map[string]map[string]entry{}, 0
+	litter := func() { // one data set comes, and one goes
+		round++
+		source.change()
+		name := fmt.Sprintf("set %d", round)
+		do(k.T, k.Client, node.Add, node.AddRequest{Path: source.dir, Name: name})
+		live[name] = source.now()
+		if old := fmt.Sprintf("set %d", round-2); live[old] != nil {
+			do(k.T, k.Client, node.Remove, node.NameRequest{Name: old})
+			delete(live, old)
+		}
+	}
+	for range 3 {
+		litter()
+	}
+	for range k.kills {
+		k.killDuring(perform(k.Client, node.Compact, node.CompactRequest{Waste: true}))
+		for name, want := range live {
+			k.wantOneOf(name, contents(k.T, k.Client, name), want, nil, true)
+		}
+		if list := do(k.T, k.Client, node.List, node.None{}).Datasets; len(list) != len(live) {
+			k.Fatalf("%d data sets are there, want %d", len(list), len(live))
+		}
+		k.sound()
+		litter()
+	}
+	do(k.T, k.Client, node.Compact, node.CompactRequest{Waste: true})
+	if r := do(k.T, k.Client, node.Compact, node.CompactRequest{Waste: true}); r.Dead > 4096 || r.Freed > 4096 {
+		k.Errorf("after all was compacted %d bytes are dead, and %d were freed again", r.Dead, r.Freed)
+	}
 	k.sound()
 }
 

@@ -38,6 +38,16 @@ func (s *Store) PutHashed(ctx context.Context, name crypto.BlockName, ciphertext
 	return s.put(ctx, name, ciphertext)
 }
 
+// PutView is [Store.PutHashed] for a page of a view that somebody waits for: so
+// that what is stored can be read when the disk is full, it may take half of
+// the reserve.
+func (s *Store) PutView(ctx context.Context, name crypto.BlockName, ciphertext []byte) (added bool, err error) {
+	if s.Has(name) {
+		return false, s.usable()
+	}
+	return s.putLeaving(ctx, s.opt.Reserve/2, name, ciphertext)
+}
+
 // Add is [Store.Put] for a block that has no name yet: it is hashed once, not
 // by the caller and again by the store.
 func (s *Store) Add(ctx context.Context, ciphertext []byte) (name crypto.BlockName, added bool, err error) {
@@ -48,6 +58,11 @@ func (s *Store) Add(ctx context.Context, ciphertext []byte) (name crypto.BlockNa
 
 // put adds a block that has been hashed.
 func (s *Store) put(ctx context.Context, name crypto.BlockName, ciphertext []byte) (added bool, err error) {
+	return s.putLeaving(ctx, s.opt.Reserve, name, ciphertext)
+}
+
+// putLeaving adds a block and leaves so many bytes free on the disk.
+func (s *Store) putLeaving(ctx context.Context, reserve int64, name crypto.BlockName, ciphertext []byte) (added bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, fmt.Errorf("put block %v: %w", name, err)
 	}
@@ -59,7 +74,7 @@ func (s *Store) put(ctx context.Context, name crypto.BlockName, ciphertext []byt
 	if s.Has(name) {
 		return false, s.usable()
 	}
-	if err := s.room(len(ciphertext)); err != nil {
+	if err := s.room(len(ciphertext), reserve); err != nil {
 		return false, fmt.Errorf("put block %v: %w", name, err)
 	}
 	if err := s.append(kindBlock, name, ciphertext); err != nil {
@@ -97,15 +112,15 @@ func (s *Store) usable() error {
 	return s.broken
 }
 
-func (s *Store) room(n int) error {
-	if s.opt.Reserve == 0 {
+func (s *Store) room(n int, reserve int64) error {
+	if reserve == 0 {
 		return nil
 	}
 	free, err := s.fs.FreeBytes(s.dir)
 	if err != nil {
 		return err
 	}
-	if free < uint64(s.opt.Reserve)+uint64(n)+entryHeader {
+	if free < uint64(reserve)+uint64(n)+entryHeader {
 		return disk.ErrReserve
 	}
 	return nil

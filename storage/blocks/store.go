@@ -63,6 +63,9 @@ type Stats struct {
 	Dead   int64 // bytes of them that compaction could take back
 }
 
+// Reserve is how many bytes Put leaves free on the disk.
+func (s *Store) Reserve() int64 { return s.opt.Reserve }
+
 // Store is an open block store. Many goroutines may call it.
 type Store struct {
 	fs      disk.FS

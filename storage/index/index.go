@@ -11,6 +11,8 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
+
+	"github.com/traboule/traboule/storage/disk"
 )
 
 // MaxValue is the longest value in bytes, once sealed.
@@ -42,6 +44,8 @@ type Index struct {
 	dir  string
 	keys Keys
 
+	free func(dir string) (uint64, error) // room on the disk, in bytes
+
 	mu sync.RWMutex // held for reading while badger works
 	db *badger.DB   // nil after a failure or Close
 }
@@ -72,8 +76,16 @@ func badgerOptions(dir string) badger.Options {
 
 // Open opens the index in dir. wiped says that there was something that could
 // not be opened, so that the index starts empty. An error means that not even
-// an empty one could be made.
+// an empty one could be made, as on a disk that is all but full ([ErrNoRoom]).
 func Open(dir string, keys Keys) (x *Index, wiped bool, err error) {
+	return openOn(dir, keys, disk.OS.FreeBytes)
+}
+
+func openOn(dir string, keys Keys, free func(dir string) (uint64, error)) (x *Index, wiped bool, err error) {
+	if !roomy(filepath.Dir(dir), free) {
+		_, err := os.Stat(dir)
+		return nil, err == nil, errors.Join(ErrNoRoom, os.RemoveAll(dir))
+	}
 	if crashedBefore(dir) {
 		wiped = true
 		if err := os.RemoveAll(dir); err != nil {
@@ -91,7 +103,7 @@ func Open(dir string, keys Keys) (x *Index, wiped bool, err error) {
 	if err != nil {
 		return nil, wiped, fmt.Errorf("open the index: %w", err)
 	}
-	return &Index{dir: dir, keys: keys, db: db}, wiped, nil
+	return &Index{dir: dir, keys: keys, free: free, db: db}, wiped, nil
 }
 
 // The file that stands while badger opens. Its panics in goroutines of its own
@@ -168,7 +180,7 @@ func (x *Index) Put(table string, entries ...Entry) error {
 			return fmt.Errorf("put %d bytes: %w", len(e.Value), ErrValue)
 		}
 	}
-	return x.with(func(db *badger.DB) error {
+	return x.write(func(db *badger.DB) error {
 		return inBatches(db, entries, func(txn *badger.Txn, e Entry) (int, error) {
 			k := x.key(table, e.Name)
 			sealed := x.keys.SealIndex(k, e.Value)
@@ -182,7 +194,7 @@ func (x *Index) Delete(table string, names ...[]byte) error {
 	if x == nil {
 		return nil
 	}
-	return x.with(func(db *badger.DB) error {
+	return x.write(func(db *badger.DB) error {
 		return inBatches(db, names, func(txn *badger.Txn, name []byte) (int, error) {
 			k := x.key(table, name)
 			return len(k), txn.Delete(k)
@@ -195,7 +207,7 @@ func (x *Index) Drop(table string) error {
 	if x == nil {
 		return nil
 	}
-	return x.with(func(db *badger.DB) error {
+	return x.write(func(db *badger.DB) error {
 		keys, err := list(db, x.tableKey(table))
 		if err != nil {
 			return err
@@ -261,6 +273,9 @@ func (x *Index) Wipe() error {
 	if x == nil {
 		return nil
 	}
+	if !roomy(x.dir, x.free) {
+		return x.giveUp()
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.db != nil {
@@ -286,6 +301,12 @@ func closeQuietly(db *badger.DB) (err error) {
 // Close flushes and closes.
 func (x *Index) Close() error {
 	if x == nil {
+		return nil
+	}
+	if !roomy(x.dir, x.free) {
+		if err := x.giveUp(); !errors.Is(err, ErrNoRoom) && !errors.Is(err, errClosed) {
+			return err
+		}
 		return nil
 	}
 	x.mu.Lock()

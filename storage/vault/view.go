@@ -104,7 +104,10 @@ func (w View) matcher() (func(storage.Entry) bool, string, error) {
 
 // cut writes a tree over the matching entries of a version.
 func (v *Vault) cut(ctx context.Context, d *dataset, from storage.Head, view string, match func(storage.Entry) bool) (storage.Head, error) {
-	m, err := v.manifest(ctx, d, view, v.put(ctx))
+	put := func(name crypto.BlockName, ciphertext []byte) (bool, error) {
+		return v.store.PutView(ctx, name, ciphertext)
+	}
+	m, err := v.manifest(ctx, d, view, put)
 	if err != nil {
 		return storage.Head{}, err
 	}

@@ -82,6 +82,21 @@ func TestStrangersDoNotFillTheHouse(t *testing.T) {
 	eventually(t, "a place that is free is given to nobody", func() bool { return connections(h) == strangersInAll+1 })
 }
 
+// The same over QUIC, where the handshake and the connection are one thing.
+func TestStrangersOnQUIC(t *testing.T) {
+	h, contact := newEchoHost(t, onQUIC), newKey(t)
+	h.Protect(contact.DID())
+	for range strangersPerNetwork + 6 {
+		_ = newStranger(t).Connect(testContext(t), infoOf(h)) // those who are too many hear of it later
+	}
+	eventually(t, "one network has more than its share, or less", func() bool { return connections(h) == strangersPerNetwork })
+	guest := newHost(t, Options{Key: contact})
+	mustEcho(t, mustDial(t, guest, h, echo), "a contact is at home")
+	if n := connections(h); n != strangersPerNetwork+1 {
+		t.Errorf("%d connections", n)
+	}
+}
+
 // Whoever is admitted counts as known until they are released.
 func TestAdmit(t *testing.T) {
 	h := newHost(t, Options{Listen: []string{onTCP}})

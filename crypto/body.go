@@ -40,7 +40,7 @@ func (k *Keyring) OpenBody(s Scope, aad, sealed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("open a body of %d bytes: %w", len(sealed), ErrDamaged)
 	}
 	id := bodyID(key)
-	if !bytes.Equal(sealed[:bodyIDSize], id) && k.wasErased(s) {
+	if !bytes.Equal(sealed[:bodyIDSize], id) && k.WasErased(k.ScopeTag(s)) {
 		return nil, ErrErased
 	}
 	plain, ok := open(derive(key[:], labelBody), frame(sealed[:bodyIDSize], aad), sealed[bodyIDSize:])
@@ -63,13 +63,6 @@ func (k *Keyring) scopeKey(s Scope) ([32]byte, error) {
 		return [32]byte{}, err
 	}
 	return found.Key, nil
-}
-
-func (k *Keyring) wasErased(s Scope) bool {
-	tag := k.ScopeTag(s)
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	return k.erased[tag]
 }
 
 // IndexName turns the parts of a name into 16 bytes that tell nothing of

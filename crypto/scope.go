@@ -122,6 +122,14 @@ func (k *Keyring) ScopeTag(s Scope) [16]byte {
 	return [16]byte(mac.Sum(nil))
 }
 
+// WasErased reports whether the scope with this tag had keys that were
+// destroyed, be there new ones or not.
+func (k *Keyring) WasErased(tag [16]byte) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.erased[tag]
+}
+
 // find returns the keys of s, [ErrErased] or [ErrUnknownScope]; k.mu is held.
 func (k *Keyring) find(s Scope) (*scopeKeys, error) {
 	if found := k.scopes[s]; found != nil {

@@ -37,6 +37,7 @@ var campaigns = []campaign{
 	{"blocks", "./storage/blocks", "Histories|Compact"},
 	{"powercut-journal", "./storage/journal", "PowerCut"},
 	{"powercut-vault", "./storage/vault", "PowerCut"},
+	{"checkpoints", "./storage/vault", "Checkpoint"},
 	{"model", "./testnet/model", "Histories|PlantedFaults"},
 	{"kills", "./testnet", "^TestKills$"},
 	{"hostile", "./testnet", "Hostile"},

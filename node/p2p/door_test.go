@@ -4,6 +4,7 @@ package p2p
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p"
+	libcrypto "github.com/libp2p/go-libp2p/core/crypto"
 	libhost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -265,5 +267,41 @@ func TestNetworkOf(t *testing.T) {
 		if got := networkOf(ma.StringCast(a)).String(); got != want {
 			t.Errorf("%s is of %s, want %s", a, got, want)
 		}
+	}
+}
+
+// One identity has so many connections, however many hosts it has.
+func TestConnectionsOfOnePeer(t *testing.T) {
+	h := newEchoHost(t, onTCP)
+	key, _, err := libcrypto.GenerateEd25519Key(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 * peerConnsIn {
+		_ = newStranger(t, libp2p.Identity(key)).Connect(testContext(t), infoOf(h)) // beyond the budget it fails, sooner or later
+	}
+	eventually(t, "one peer has more connections than its share, or fewer", func() bool { return connections(h) == peerConnsIn })
+}
+
+// What the table of budgets says is what the resource manager is given.
+func TestLimits(t *testing.T) {
+	given := limits().ToPartialLimitConfig()
+	for what, c := range map[string][2]int64{
+		"memory in all":             {int64(given.System.Memory), 96 << 20},
+		"memory of one peer":        {int64(given.PeerDefault.Memory), 48 << 20},
+		"connections that come in":  {int64(given.System.ConnsInbound), 128},
+		"streams that come in":      {int64(given.System.StreamsInbound), 1024},
+		"files":                     {int64(given.System.FD), 256},
+		"handshakes":                {int64(given.Transient.ConnsInbound), 64 + 32},
+		"streams without a name":    {int64(given.Transient.StreamsInbound), 256},
+		"streams of one peer":       {int64(given.PeerDefault.StreamsInbound), 32},
+		"connections from one peer": {int64(given.PeerDefault.ConnsInbound), 4},
+	} {
+		if c[0] != c[1] {
+			t.Errorf("%s: %d, want %d", what, c[0], c[1])
+		}
+	}
+	if strangersInAll >= connsIn || strangerStreamsInAll >= streamsIn || strangerStreamsInAll*(256<<10) > memoryBudget/2 {
+		t.Error("strangers leave too little for those who are known")
 	}
 }

@@ -129,6 +129,7 @@ func limits() rcmgr.ConcreteLimitConfig {
 	libp2p.SetDefaultServiceLimits(&defaults)
 	ours := rcmgr.PartialLimitConfig{
 		System: rcmgr.ResourceLimits{
+			Memory:         memoryBudget,
 			Conns:          2 * connsIn,
 			ConnsInbound:   connsIn,
 			StreamsInbound: streamsIn,

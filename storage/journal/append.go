@@ -229,9 +229,11 @@ func (j *Journal) startSegment(h header, frames []byte, head Mark) error {
 		j.file.Close()
 	}
 	j.file, j.head = file, head
-	j.segments = append(j.segments, Segment{
-		Number: h.number, First: h.first, Last: head.Seq, Size: int64(len(content)), Checkpoint: h.checkpoint > 0,
-	})
+	seg := Segment{Number: h.number, First: h.first, Last: head.Seq, Size: int64(len(content))}
+	if h.checkpoint > 0 {
+		seg.Checkpoint, seg.Repeated = true, seg.Size
+	}
+	j.segments = append(j.segments, seg)
 	return nil
 }
 

@@ -4,7 +4,9 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 )
 
@@ -63,12 +65,13 @@ func (j *Journal) lastSegment() Segment {
 	return j.segments[len(j.segments)-1]
 }
 
-// DropBefore removes the segments before the newest checkpoint, oldest first,
-// for good: what they told beyond the live state is forgotten. Without a
-// checkpoint it does nothing. A Read under way may fail.
-func (j *Journal) DropBefore() error {
+// DropBefore removes old segments for good, oldest first, so that what is left
+// takes at most limit bytes: what they told beyond the live state is
+// forgotten. The journal then begins with a checkpoint; what comes from the
+// newest one on stays, however large it is. A Read under way may fail.
+func (j *Journal) DropBefore(limit int64) error {
 	err := j.run(&commit{work: func(Mark) error {
-		if err := j.drop(); err != nil {
+		if err := j.drop(limit); err != nil {
 			return unharmed{err}
 		}
 		return nil
@@ -79,16 +82,12 @@ func (j *Journal) DropBefore() error {
 	return nil
 }
 
-func (j *Journal) drop() error {
-	keep := 0
+// drop makes each removal durable before the next: a gap would be damage.
+func (j *Journal) drop(limit int64) error {
 	segments := j.Segments()
-	for i, seg := range segments {
-		if seg.Checkpoint {
-			keep = i
-		}
-	}
-	for i, seg := range segments[:keep] {
-		if err := j.fs.Remove(segmentName(j.dir, seg.Number)); err != nil {
+	for i, seg := range segments[:firstKept(segments, limit)] {
+		err := j.fs.Remove(segmentName(j.dir, seg.Number))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // gone already when the sync failed last time
 			return err
 		}
 		// Each by itself: a power cut may undo what was not synced in any order.
@@ -100,4 +99,22 @@ func (j *Journal) drop() error {
 		j.mu.Unlock()
 	}
 	return nil
+}
+
+// firstKept is the oldest checkpoint from which on there are at most limit
+// bytes, or else the newest; 0 when nothing has to go.
+func firstKept(segments []Segment, limit int64) (first int) {
+	size := int64(0)
+	for i := len(segments) - 1; i >= 0; i-- {
+		if size += segments[i].Size; size > limit && first > 0 {
+			return first
+		}
+		if segments[i].Checkpoint {
+			first = i
+		}
+	}
+	if size <= limit {
+		return 0
+	}
+	return first
 }

@@ -200,7 +200,7 @@ func TestCheckpointCutShort(t *testing.T) {
 	if err := j.Checkpoint(t.Context(), 1, state); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.DropBefore(); err != nil {
+	if err := j.DropBefore(0); err != nil {
 		t.Fatal(err)
 	}
 	j.Close()

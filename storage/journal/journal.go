@@ -66,7 +66,8 @@ type Segment struct {
 	First      uint64 // place of its first entry, also when it has none yet
 	Last       uint64 // First-1 when it has none
 	Size       int64
-	Checkpoint bool // it begins with the live state
+	Checkpoint bool  // it begins with the live state
+	Repeated   int64 // bytes up to the end of that; 0 when it does not
 }
 
 // Journal is an open journal. Many goroutines may call it.
@@ -96,6 +97,17 @@ func (j *Journal) Segments() []Segment {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return append([]Segment(nil), j.segments...)
+}
+
+// ReadLive is [Journal.Read] from the newest checkpoint on.
+func (j *Journal) ReadLive(fn func(Entry) error) error {
+	from := uint64(0)
+	for _, seg := range j.Segments() {
+		if seg.Checkpoint {
+			from = seg.First
+		}
+	}
+	return j.Read(from, fn)
 }
 
 // Read calls fn with every durable entry from place from on, also those that

@@ -114,7 +114,7 @@ func TestRandomAgainstSlice(t *testing.T) {
 				all, sealed = append(all, live...), true
 			},
 			"drop": func(t *rapid.T) {
-				if err := j.DropBefore(); err != nil {
+				if err := j.DropBefore(0); err != nil {
 					t.Fatal(err)
 				}
 				if first := j.Segments()[0]; sealed && !first.Checkpoint {
@@ -231,7 +231,7 @@ func failingRun(t *testing.T, fsys disk.FS) (f failed) {
 		if i == 20 {
 			seq, _ := j.Head()
 			told(j.Checkpoint(t.Context(), seq, []Entry{fact(100), fact(101)}), 100)
-			f.refused = errors.Join(f.refused, j.DropBefore())
+			f.refused = errors.Join(f.refused, j.DropBefore(0))
 		}
 		_, err := j.Append(t.Context(), fact(i), fact(i+1))
 		told(err, i)

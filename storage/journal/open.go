@@ -215,16 +215,21 @@ func (o *opening) load(number uint32, first, last bool) error {
 	if s.first != o.head.Seq+1 || s.header.chain != o.head.Chain {
 		return &DamagedError{number, 0, "the segment does not continue the one before"}
 	}
-	if err := o.frames(s, last); err != nil {
+	seg := Segment{Number: number, First: s.first, Checkpoint: s.checkpoint > 0}
+	if err := o.frames(s, last, &seg); err != nil {
 		return err
 	}
+	seg.Last, seg.Size = s.seq, s.off
 	o.head = Mark{s.seq, s.chain}
-	o.segments = append(o.segments, Segment{number, s.first, s.seq, s.off, s.checkpoint > 0})
+	o.segments = append(o.segments, seg)
 	return nil
 }
 
-func (o *opening) frames(s *segment, last bool) error {
+func (o *opening) frames(s *segment, last bool, seg *Segment) error {
 	for {
+		if s.checkpoint > 0 && s.seq == s.checkpoint { // a checkpoint ends with a frame
+			seg.Repeated = s.off
+		}
 		err := s.frame(func(e Entry, chain [32]byte) error {
 			o.meet(Mark{e.Seq, chain})
 			if s.number < o.from {

@@ -112,7 +112,7 @@ func appendAll(t *testing.T, rng *rand.Rand, d *disktest.Disk, rec *disktest.Rec
 			t.Fatal(err)
 		}
 		acknowledge()
-		if err := j.DropBefore(); err != nil {
+		if err := j.DropBefore(0); err != nil {
 			t.Fatal(err)
 		}
 	}

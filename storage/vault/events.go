@@ -37,8 +37,8 @@ type Event struct {
 // removed. It reads the journal.
 func (v *Vault) Events(fn func(Event) error) error {
 	names := map[crypto.DID]string{}
-	return v.log.Read(0, func(e journal.Entry) error {
-		if e.Kind >= FirstFact {
+	return v.history(func(_ uint64, e journal.Entry) error {
+		if e.Kind >= FirstFact || e.Checkpoint && e.Kind == kindSuspended {
 			return nil
 		}
 		event, told, err := v.event(e, names)

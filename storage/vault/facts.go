@@ -32,9 +32,9 @@ type Fact struct {
 // Recorded is a fact read back.
 type Recorded struct {
 	Fact
-	Seq    uint64
-	Time   int64 // Unix seconds
-	Erased bool  // the scope's key is gone; Scope and Body are empty
+	Seq    uint64 // its place, which it keeps for good
+	Time   int64  // Unix seconds
+	Erased bool   // the scope's key is gone; Scope and Body are empty
 }
 
 // Record remembers facts, all or none, and returns when they are durable. It
@@ -93,18 +93,30 @@ func (v *Vault) learn(s crypto.Scope) {
 }
 
 // Facts gives fn the facts of these kinds (of all kinds when none is given),
-// oldest first. It reads the journal.
+// oldest first, also those that no checkpoint has repeated. It reads the
+// journal as far back as it goes, see [Options.History].
 func (v *Vault) Facts(fn func(Recorded) error, kinds ...uint16) error {
-	return v.log.Read(0, func(e journal.Entry) error {
+	return v.history(v.facts(fn, kinds))
+}
+
+// LiveFacts gives fn the facts of these kinds (of all when none is given) that
+// count, oldest first: those that the last checkpoint repeated, and all since.
+func (v *Vault) LiveFacts(fn func(Recorded) error, kinds ...uint16) error {
+	return v.live(v.facts(fn, kinds))
+}
+
+// facts opens what is a fact.
+func (v *Vault) facts(fn func(Recorded) error, kinds []uint16) func(uint64, journal.Entry) error {
+	return func(place uint64, e journal.Entry) error {
 		if e.Kind < FirstFact || (len(kinds) > 0 && !slices.Contains(kinds, e.Kind)) {
 			return nil
 		}
-		r := Recorded{Fact: Fact{Kind: e.Kind, Public: bytes.Clone(e.Public)}, Seq: e.Seq, Time: e.Time}
+		r := Recorded{Fact: Fact{Kind: e.Kind, Public: bytes.Clone(e.Public)}, Seq: place, Time: e.Time}
 		if err := v.openFact(e, &r); err != nil {
 			return fmt.Errorf("read fact %d: %w", e.Seq, err)
 		}
 		return fn(r)
-	})
+	}
 }
 
 func (v *Vault) openFact(e journal.Entry, r *Recorded) error {

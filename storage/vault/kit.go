@@ -29,10 +29,11 @@ type kitEntry struct {
 
 // SaveKit writes the recovery kit: the keys and the state, sealed to the
 // recovery words. Content is not in it. What was erased is not in it either;
-// but a kit that was saved before an erasure still opens what was erased.
+// but a kit that was saved before an erasure still opens what was erased. Nor
+// are the facts that no longer counted at the last checkpoint.
 func (v *Vault) SaveKit(w io.Writer) error {
 	state := kitState{Incarnation: v.Incarnation(), Entries: []kitEntry{}}
-	err := v.log.Read(0, func(e journal.Entry) error {
+	err := v.live(func(_ uint64, e journal.Entry) error {
 		if k, ok := v.kitEntry(e); ok {
 			state.Entries = append(state.Entries, k)
 		}
@@ -89,7 +90,7 @@ func kitLacks(kind uint16) bool {
 // kitEntry leaves out what is erased, and what a restored vault says anew.
 func (v *Vault) kitEntry(e journal.Entry) (kitEntry, bool) {
 	switch e.Kind {
-	case kindErased, kindRemoved, kindIncarnation, kindSuspended, kindConfirmed, kindLost:
+	case kindErased, kindRemoved, kindIncarnation, kindSuspended, kindConfirmed, kindLost, kindPlaces, kindChanged:
 		return kitEntry{}, false
 	}
 	var r Recorded

@@ -31,6 +31,9 @@ const (
 	kindDropped     = 10 // old versions are no longer kept
 	kindRemoved     = 11 // as kindErased; the data set's blocks die too
 	kindLost        = 12 // no key of ours opens this scope, and the grants were suspended for it
+	kindInUse       = 13 // repeated: something was sealed with the key that the scope has
+	kindPlaces      = 14 // repeated: where the facts that follow stood at first
+	kindChanged     = 15 // repeated: where the last entry stood that a kit from before lacks
 )
 
 // Bodies of the kinds above.
@@ -64,6 +67,12 @@ type (
 	}
 	droppedBody struct {
 		Before uint64 `cbor:"before"` // the first sequence that is kept
+	}
+	placesBody struct {
+		Places []uint64 `cbor:"places"`
+	}
+	changedBody struct {
+		Place uint64 `cbor:"place"`
 	}
 )
 
@@ -126,13 +135,12 @@ func (v *Vault) commit(ctx context.Context, changes ...change) (seq uint64, err 
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	now := v.opt.Now().Unix()
-	entries := make([]journal.Entry, len(changes))
-	for i, c := range changes {
-		if entries[i], err = v.seal(c, now); err != nil {
-			return 0, err
-		}
+	entries, err := v.sealEach(changes)
+	if err != nil {
+		return 0, err
 	}
+	v.commits.RLock()
+	defer v.commits.RUnlock()
 	seq, err = v.log.Append(context.WithoutCancel(ctx), entries...)
 	if err != nil {
 		return 0, err
@@ -148,6 +156,17 @@ func (v *Vault) commit(ctx context.Context, changes ...change) (seq uint64, err 
 		}
 	}
 	return seq, nil
+}
+
+func (v *Vault) sealEach(changes []change) (entries []journal.Entry, err error) {
+	now := v.opt.Now().Unix()
+	entries = make([]journal.Entry, len(changes))
+	for i, c := range changes {
+		if entries[i], err = v.seal(c, now); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
 }
 
 func (v *Vault) seal(c change, now int64) (e journal.Entry, err error) {
@@ -259,6 +278,16 @@ func (s *state) apply(c change) error {
 		return nil
 	case kindDropped:
 		return s.applyDropped(c)
+	case kindInUse:
+		s.opened[c.scope] = true
+		return nil
+	case kindPlaces: // for those who read facts
+		return nil
+	case kindChanged:
+		var b changedBody
+		err := canonical.Unmarshal(c.public, &b)
+		s.changed = max(s.changed, b.Place)
+		return err
 	}
 	return fmt.Errorf("%w: kind %d", ErrLater, c.kind)
 }

@@ -3,6 +3,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -43,6 +44,8 @@ type Options struct {
 	// copy of the mark is kept: it tells when the whole vault was put back from
 	// a backup. Default: none, and such a backup goes unnoticed.
 	Witness string
+	Growth  int64        // bytes of journal after which a checkpoint is due; default 4 MiB
+	History int64        // bytes of journal beyond which the oldest goes, once it was repeated; default 64 MiB
 	Reserve int64        // bytes kept free on the disk; default 32 MiB, negative for none
 	Argon   crypto.Argon // cost of a passphrase that Restore sets; default that of crypto
 
@@ -67,6 +70,8 @@ func (o Options) withDefaults() Options {
 	if o.Keep <= 0 {
 		o.Keep = 10
 	}
+	o.Growth = cmp.Or(max(o.Growth, 0), 4<<20)
+	o.History = cmp.Or(max(o.History, 0), 64<<20)
 	if o.Workers <= 0 {
 		o.Workers = runtime.NumCPU()
 	}
@@ -95,13 +100,16 @@ type Vault struct {
 	log   *journal.Journal
 	index *index.Index // nil when not even an empty one could be made, or the disk is not the system's
 
-	adding  sync.Mutex   // one Add at a time
-	landing sync.RWMutex // shared while blocks come in from others; held by a sweep
-	shape   sync.RWMutex // held while blocks of data sets die; shared while a view is cut
-	order   sync.Mutex   // versions, views and generations are committed one after another
-	keys    sync.Mutex   // held until a change of the keyring is on the disk, or taken back
-	files   sync.Mutex   // the keyring's and the mark's files
-	owed    bool         // the keyring's files lag behind the keyring; files guards it
+	adding   sync.Mutex   // one Add at a time
+	landing  sync.RWMutex // shared while blocks come in from others; held by a sweep
+	shape    sync.RWMutex // held while blocks of data sets die; shared while a view is cut
+	order    sync.Mutex   // versions, views and generations are committed one after another
+	pointing sync.Mutex   // one checkpoint at a time
+	reading  sync.RWMutex // shared while the journal is read; held while its beginning goes
+	commits  sync.RWMutex // shared while a change becomes durable and true; held by a checkpoint
+	keys     sync.Mutex   // held until a change of the keyring is on the disk, or taken back
+	files    sync.Mutex   // the keyring's and the mark's files
+	owed     bool         // the keyring's files lag behind the keyring; files guards it
 
 	mu    sync.RWMutex
 	state *state

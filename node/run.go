@@ -139,6 +139,9 @@ func (l *link) tend(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			l.node.opt.Log.Error("housekeeping", "error", err)
 		}
+		if err := l.node.vault.Rest(); err != nil {
+			l.node.opt.Log.Warn("rest", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil

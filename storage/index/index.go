@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -46,8 +47,11 @@ type Index struct {
 
 	free func(dir string) (uint64, error) // room on the disk, in bytes
 
-	mu sync.RWMutex // held for reading while badger works
-	db *badger.DB   // nil after a failure or Close
+	used atomic.Bool // since the last Rest
+
+	mu      sync.RWMutex // held for reading while badger works
+	db      *badger.DB   // nil after a failure or Close, and at rest
+	resting bool         // the next who needs it opens it
 }
 
 // For a Raspberry Pi: a few megabytes of memory, and every commit on the disk.
@@ -82,6 +86,14 @@ func Open(dir string, keys Keys) (x *Index, wiped bool, err error) {
 }
 
 func openOn(dir string, keys Keys, free func(dir string) (uint64, error)) (x *Index, wiped bool, err error) {
+	db, wiped, err := openOrWipe(dir, free)
+	if err != nil {
+		return nil, wiped, err
+	}
+	return &Index{dir: dir, keys: keys, free: free, db: db}, wiped, nil
+}
+
+func openOrWipe(dir string, free func(dir string) (uint64, error)) (db *badger.DB, wiped bool, err error) {
 	if !roomy(filepath.Dir(dir), free) {
 		_, err := os.Stat(dir)
 		return nil, err == nil, errors.Join(ErrNoRoom, os.RemoveAll(dir))
@@ -92,7 +104,7 @@ func openOn(dir string, keys Keys, free func(dir string) (uint64, error)) (x *In
 			return nil, wiped, fmt.Errorf("wipe the index: %w", err)
 		}
 	}
-	db, err := open(dir)
+	db, err = open(dir)
 	if err != nil {
 		wiped = true
 		if err := os.RemoveAll(dir); err != nil {
@@ -103,7 +115,7 @@ func openOn(dir string, keys Keys, free func(dir string) (uint64, error)) (x *In
 	if err != nil {
 		return nil, wiped, fmt.Errorf("open the index: %w", err)
 	}
-	return &Index{dir: dir, keys: keys, free: free, db: db}, wiped, nil
+	return db, wiped, nil
 }
 
 // The file that stands while badger opens. Its panics in goroutines of its own
@@ -259,6 +271,8 @@ var errClosed = errors.New("the index is closed")
 
 // with runs fn on the database, if there is one.
 func (x *Index) with(fn func(*badger.DB) error) (err error) {
+	x.used.Store(true)
+	x.wake()
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.db == nil {
@@ -266,6 +280,38 @@ func (x *Index) with(fn func(*badger.DB) error) (err error) {
 	}
 	defer recovered(&err)
 	return fn(x.db)
+}
+
+// Rest closes the files if nobody has needed the index since the last call of
+// Rest; whoever needs it next opens them again. An open badger wakes up 40
+// times a second and holds megabytes, for an index that an idle node never asks.
+func (x *Index) Rest() error {
+	if x == nil || x.used.Swap(false) {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.db == nil {
+		return nil
+	}
+	x.resting = true
+	return x.shut()
+}
+
+// wake opens what rests. If that fails the index is as good as closed.
+func (x *Index) wake() {
+	x.mu.RLock()
+	resting := x.resting
+	x.mu.RUnlock()
+	if !resting {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.resting {
+		x.resting = false
+		x.db, _, _ = openOrWipe(x.dir, x.free)
+	}
 }
 
 // Wipe forgets everything and starts anew.
@@ -278,6 +324,7 @@ func (x *Index) Wipe() error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.resting = false
 	if x.db != nil {
 		closeQuietly(x.db)
 		x.db = nil
@@ -311,9 +358,15 @@ func (x *Index) Close() error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.resting = false
 	if x.db == nil {
 		return nil
 	}
+	return x.shut()
+}
+
+// shut closes badger and vouches for its files.
+func (x *Index) shut() error {
 	db := x.db
 	x.db = nil
 	err := closeQuietly(db)

@@ -10,6 +10,7 @@ import (
 	mrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/traboule/traboule/crypto"
@@ -206,4 +207,75 @@ func TestCrashWhileOpening(t *testing.T) {
 	}
 	x.Close()
 	mustOpen(t, dir, k, false)
+}
+
+// TestRest: an index that nobody needs is closed, and opens again with all
+// that is in it for whoever needs it next.
+func TestRest(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "index")
+	x := mustOpen(t, dir, newKeys(t), false)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	rests := func() bool { _, err := os.Stat(sumFile(dir)); return err == nil && x.db == nil }
+	must(x.Put("a", entry(1)))
+	must(x.Rest())
+	if rests() {
+		t.Error("it rests though it was needed just now")
+	}
+	must(x.Rest())
+	if !rests() {
+		t.Error("it does not rest")
+	}
+	must(x.Rest())
+	if value, ok := x.Get("a", entry(1).Name); !ok || string(value) != "value 1" {
+		t.Errorf("after a rest: %q, %v", value, ok)
+	}
+	must(x.Rest())
+	must(x.Rest())
+	must(x.Close())
+	if _, ok := x.Get("a", entry(1).Name); ok || x.db != nil {
+		t.Error("a closed index woke up")
+	}
+}
+
+func TestRestWhileNeeded(t *testing.T) {
+	x := mustOpen(t, filepath.Join(t.TempDir(), "index"), newKeys(t), false)
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				x.used.Store(false) // as if nobody needed it
+				if err := x.Rest(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	var put []int
+	for i := range 20 {
+		switch err := x.Put("a", entry(i)); {
+		case err == nil:
+			put = append(put, i)
+		case !errors.Is(err, errClosed): // between waking and asking
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	all.Wait()
+	for _, i := range put {
+		if value, ok := x.Get("a", entry(i).Name); !ok || string(value) != string(entry(i).Value) {
+			t.Errorf("entry %d of those put: %q, %v", i, value, ok)
+		}
+	}
+	if len(put) == 0 {
+		t.Error("nothing could be put")
+	}
 }

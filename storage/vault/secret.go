@@ -16,3 +16,7 @@ func (v *Vault) Entries() uint64 {
 	seq, _ := v.log.Head()
 	return seq
 }
+
+// Rest lets go of what an idle vault does not need, if nobody has needed it
+// since the last call of Rest.
+func (v *Vault) Rest() error { return v.index.Rest() }

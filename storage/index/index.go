@@ -286,7 +286,7 @@ func (x *Index) with(fn func(*badger.DB) error) (err error) {
 // Rest; whoever needs it next opens them again. An open badger wakes up 40
 // times a second and holds megabytes, for an index that an idle node never asks.
 func (x *Index) Rest() error {
-	if x == nil || x.used.Swap(false) {
+	if x == nil || x.used.Swap(false) || !roomy(x.dir, x.free) {
 		return nil
 	}
 	x.mu.Lock()

@@ -38,10 +38,10 @@ func (x *Index) write(fn func(*badger.DB) error) error {
 func (x *Index) giveUp() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.db == nil {
+	if x.db == nil && !x.resting {
 		return errClosed
 	}
-	x.db = nil
+	x.db, x.resting = nil, false
 	if err := os.RemoveAll(x.dir); err != nil {
 		return fmt.Errorf("give the index up: %w", err)
 	}

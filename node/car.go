@@ -5,9 +5,9 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/storage/car"
@@ -69,7 +69,7 @@ func (n *Node) car(ctx context.Context, q CarRequest, progress func(Progress)) (
 	if err != nil {
 		return CarResult{}, err
 	}
-	if err := mustBeNew(q.To); err != nil {
+	if err := n.mustBeNew(q.To); err != nil {
 		return CarResult{}, err
 	}
 	content, err := n.vault.Content(ctx, d.DID, sequence)
@@ -78,7 +78,7 @@ func (n *Node) car(ctx context.Context, q CarRequest, progress func(Progress)) (
 	}
 	r := CarResult{Name: d.Name, Dataset: string(d.DID), Version: versionNumber(sequence), To: q.To,
 		Blocks: len(content.Blocks), Bytes: content.Size}
-	err = writeWhole(disk.OS, q.To, func(f disk.File) error {
+	err = disk.WriteAtomic(n.files(), q.To, 0o600, func(f disk.File) error {
 		return n.writeCar(ctx, f, content, &r, progress)
 	})
 	return r, about(err, "name", d.Name, "path", q.To)
@@ -93,21 +93,17 @@ func (n *Node) writeCar(ctx context.Context, f disk.File, content vault.Content,
 	if err != nil {
 		return err
 	}
-	r.Root = root.String()
-	r.Size, err = sizeOf(f)
-	return err
-}
-
-func sizeOf(f disk.File) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return info.Size(), nil
+	r.Root, r.Size = root.String(), info.Size()
+	return nil
 }
 
-func mustBeNew(path string) error {
-	switch _, err := os.Lstat(path); {
+// mustBeNew tells whether a name is free.
+func (n *Node) mustBeNew(path string) error {
+	switch _, err := n.files().Stat(path); {
 	case err == nil:
 		return problem.New(problem.Exists, "file.exists", "path", path)
 	case !errors.Is(err, fs.ErrNotExist):
@@ -116,41 +112,24 @@ func mustBeNew(path string) error {
 	return nil
 }
 
-// writeWhole gives a file the content that write writes, durably: it has its
-// name when it is whole, and nothing is left of it when it is not.
-func writeWhole(fsys disk.FS, path string, write func(disk.File) error) error {
-	part := path + ".part"
-	f, err := fsys.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	if err = write(f); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = fsys.Rename(part, path)
-	}
-	if err != nil {
-		fsys.Remove(part)
-		return err
-	}
-	return fsys.SyncDir(filepath.Dir(path))
-}
-
 // refill puts back, out of a CAR file of whatever origin, the blocks that data
 // sets here name and lack. The whole file is read and hashed first: one that is
 // not sound adds nothing.
 func (n *Node) refill(ctx context.Context, q RefillRequest, progress func(Progress)) (RefillResult, error) {
 	r := RefillResult{From: q.From, Datasets: []Refill{}}
-	f, err := disk.OS.OpenFile(q.From, os.O_RDONLY, 0)
+	info, err := n.files().Stat(q.From)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("read %s: %w: no file", q.From, car.ErrBad)
+	}
+	if err != nil {
+		return r, about(err, "path", q.From)
+	}
+	f, err := n.files().OpenFile(q.From, os.O_RDONLY, 0)
 	if err != nil {
 		return r, about(err, "path", q.From)
 	}
 	defer f.Close()
-	size, err := sizeOf(f)
-	if err != nil {
-		return r, about(err, "path", q.From)
-	}
+	size := info.Size()
 	file, err := car.Open(ctx, f, size, func(done int64) { progress(Progress{Step: "check", Done: done, Total: size}) })
 	if err != nil {
 		return r, about(err, "path", q.From)

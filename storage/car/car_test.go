@@ -150,6 +150,7 @@ func hostile(t testing.TB) map[string][]byte {
 	binary.LittleEndian.PutUint64(v2[11+16:], 51)
 	binary.LittleEndian.PutUint64(v2[11+24:], uint64(len(good)))
 	long := bytes.Clone(header(t, name))
+	large := make([]byte, crypto.MaxBlock+1)
 	return map[string][]byte{
 		"nothing":                              nil,
 		"words":                                []byte("this is a text and no CAR file at all, whatever its name may say"),
@@ -165,13 +166,22 @@ func hostile(t testing.TB) map[string][]byte {
 		"an endless varint":                    join(header(t, name), bytes.Repeat([]byte{0xff}, 1000)),
 		"a varint longer than need be":         join(header(t, name), []byte{0xc4, 0x80, 0x00}, name.Bytes(), data),
 		"an empty section":                     join(good, []byte{0}),
-		"a section over the limit":             join(header(t, name), binary.AppendUvarint(nil, maxSection+1), make([]byte, 2<<20)),
+		"a section over the limit":             join(good, section(crypto.NameOf(large).CID(), large)),
 		"a section of 2^62 bytes":              join(header(t, name), binary.AppendUvarint(nil, 1<<62)),
 		"an identity":                          join(good, section(named(t, multihash.IDENTITY, -1, data), data)),
 		"another hash":                         join(good, section(named(t, multihash.SHA2_512, -1, data), data)),
 		"a short hash":                         join(good, section(named(t, multihash.SHA2_256, 20, data), data)),
 		"another block's bytes":                join(good, section(crypto.NameOf([]byte("other")).CID(), data)),
 		"no name":                              join(good, []byte{4, 1, 2, 3, 4}),
+	}
+}
+
+// TestTheLargestBlock is no hostile one.
+func TestTheLargestBlock(t *testing.T) {
+	names, src := some(1, crypto.MaxBlock)
+	data, _ := written(t, names, src)
+	if f, err := opened(data); err != nil || !f.Has(names[0]) {
+		t.Fatal(err)
 	}
 }
 

@@ -77,18 +77,26 @@ func IsFull(err error) bool {
 	return errors.Is(err, ErrReserve) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// WriteFileAtomic gives the file the content data, durably, in one step:
-// whatever happens, the name holds the old content or the new, whole. It
-// writes name+".new", fsyncs it, renames it and fsyncs the folder. When it
-// fails after the rename the new content may or may not be durable. Two
-// goroutines must not write the same name at once.
+// WriteFileAtomic is [WriteAtomic] of bytes.
 func WriteFileAtomic(fsys FS, name string, data []byte, perm fs.FileMode) error {
+	return WriteAtomic(fsys, name, perm, func(f File) error {
+		_, err := f.Write(data)
+		return err
+	})
+}
+
+// WriteAtomic gives the file the content that write writes, durably, in one
+// step: whatever happens, the name holds the old content or the new, whole. It
+// has write fill name+".new", fsyncs that, renames it and fsyncs the folder.
+// When it fails after the rename the new content may or may not be durable. Two
+// goroutines must not write the same name at once.
+func WriteAtomic(fsys FS, name string, perm fs.FileMode, write func(File) error) error {
 	fresh := name + ".new"
-	if err := writeSynced(fsys, fresh, data, perm); err != nil {
-		fsys.Remove(fresh)
-		return fmt.Errorf("write %s: %w", name, err)
+	err := writeSynced(fsys, fresh, perm, write)
+	if err == nil {
+		err = fsys.Rename(fresh, name)
 	}
-	if err := fsys.Rename(fresh, name); err != nil {
+	if err != nil {
 		fsys.Remove(fresh)
 		return fmt.Errorf("write %s: %w", name, err)
 	}
@@ -98,19 +106,15 @@ func WriteFileAtomic(fsys FS, name string, data []byte, perm fs.FileMode) error 
 	return nil
 }
 
-func writeSynced(fsys FS, name string, data []byte, perm fs.FileMode) error {
+func writeSynced(fsys FS, name string, perm fs.FileMode, write func(File) error) error {
 	f, err := fsys.OpenFile(name, createOnly, perm)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err == nil {
+	if err = write(f); err == nil {
 		err = f.Sync()
 	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
+	return errors.Join(err, f.Close())
 }
 
 // ReadFile reads a whole file of at most limit bytes; a longer one is refused.

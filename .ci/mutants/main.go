@@ -30,12 +30,17 @@ import (
 
 // campaigns are the tests that may catch a mutant, the quickest first; those of
 // the mutant's own package come before all others.
-var campaigns = []struct{ pkg, tests string }{
-	{"./storage/disk", "."},
-	{"./storage/journal", "PowerCut|Failure|Drop|Broken|Kill"},
-	{"./storage/blocks", "PowerCut|Failure|Compact|Kill"},
-	{"./storage/vault", "PowerCuts|Creation|CutIsRemembered|ExportSyncs"},
-	{"./node", "PowerCut|Landing"},
+var campaigns = []campaign{
+	{"./storage/disk", ".", 0},
+	{"./storage/journal", "PowerCut|Failure|Drop|Broken|Kill", 300},
+	{"./storage/blocks", "PowerCut|Failure|Compact|Kill", 0},
+	{"./storage/vault", "PowerCut|Creation|CutIsRemembered|ExportSyncs", 60},
+	{"./node", "PowerCut|Landing", 40},
+}
+
+type campaign struct {
+	pkg, tests string
+	runs       int // 0 for as many as in make test
 }
 
 // roots are where calls are looked for.
@@ -166,7 +171,7 @@ func judge(p place) (caught string, err error) {
 			if (c.pkg == own) != first {
 				continue
 			}
-			if caught, err = run(overlay, c.pkg, c.tests); caught != "" || err != nil {
+			if caught, err = c.run(overlay); caught != "" || err != nil {
 				return caught, err
 			}
 		}
@@ -200,16 +205,19 @@ func (p place) mutate(dir string) (overlay string, err error) {
 
 var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
-func run(overlay, pkg, tests string) (caught string, err error) {
-	cmd := exec.Command("go", "test", "-overlay", overlay, "-vet=off", "-count=1", "-failfast", "-timeout", "5m", "-run", tests, pkg)
-	cmd.Env = append(os.Environ(), "TRABOULE_SEED=1", "TRABOULE_RUNS=200")
+func (c campaign) run(overlay string) (caught string, err error) {
+	cmd := exec.Command("go", "test", "-overlay", overlay, "-vet=off", "-count=1", "-failfast", "-timeout", "5m", "-run", c.tests, c.pkg)
+	cmd.Env = append(os.Environ(), "TRABOULE_SEED=1")
+	if c.runs > 0 {
+		cmd.Env = append(cmd.Env, fmt.Sprint("TRABOULE_RUNS=", c.runs))
+	}
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return "", nil
 	}
 	names := failed.FindAllStringSubmatch(string(out), -1)
 	if names == nil {
-		return "", fmt.Errorf("go test %s: %w\n%s", pkg, err, out)
+		return "", fmt.Errorf("go test %s: %w\n%s", c.pkg, err, out)
 	}
 	// The innermost comes last, and says most.
 	name := names[0][1]
@@ -219,5 +227,5 @@ func run(overlay, pkg, tests string) (caught string, err error) {
 			break
 		}
 	}
-	return filepath.Base(pkg) + "." + name, nil
+	return filepath.Base(c.pkg) + "." + name, nil
 }

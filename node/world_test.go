@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/node/control"
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/protocol"
 	"github.com/traboule/traboule/protocol/offer"
@@ -73,6 +75,7 @@ type person struct {
 	home   string
 	words  string
 	clock  *clock
+	below  disk.FS // what the files are on
 	files  *brittle
 	listen []string // the same address at each start
 	stop   func()
@@ -81,8 +84,14 @@ type person struct {
 // newPerson makes a node and puts it on the network.
 func newPerson(t *testing.T, name string, c *clock) *person {
 	t.Helper()
-	p := &person{t: t, name: name, home: filepath.Join(t.TempDir(), name), clock: c, listen: []string{"/ip4/127.0.0.1/tcp/0"}}
-	made, err := Create(t.Context(), CreateOptions{Home: p.home, Passphrase: []byte(passphrase), Weak: true})
+	return newPersonOn(t, name, c, disk.OS)
+}
+
+// newPersonOn makes the node on a disk of one's own.
+func newPersonOn(t *testing.T, name string, c *clock, below disk.FS) *person {
+	t.Helper()
+	p := &person{t: t, name: name, home: filepath.Join(t.TempDir(), name), clock: c, listen: []string{"/ip4/127.0.0.1/tcp/0"}, below: below}
+	made, err := Create(t.Context(), CreateOptions{Home: p.home, Passphrase: []byte(passphrase), Weak: true, Files: below})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,14 +106,22 @@ func (p *person) secret() Secret { return Secret{Passphrase: []byte(passphrase)}
 
 func (p *person) open() {
 	p.t.Helper()
-	p.files = &brittle{FS: disk.OS}
+	p.files = &brittle{FS: p.below}
 	n, err := OpenHome(context.Background(), Options{
-		Home: p.home, Secret: p.secret(), Listen: p.listen, Now: p.clock.now, Files: p.files,
+		Home: p.home, Secret: p.secret(), Listen: p.listen, Now: p.clock.now, Files: p.files, Commands: p.commands,
 	})
 	if err != nil {
 		p.t.Fatalf("open the home of %s: %v", p.name, err)
 	}
 	p.Node = n
+}
+
+// commands are listened for in a folder of the computer's, wherever the home is.
+func (p *person) commands() (net.Listener, error) {
+	if p.below.Native() {
+		return control.Listen(p.home)
+	}
+	return control.Listen(p.t.TempDir())
 }
 
 // start puts the open node on the network.

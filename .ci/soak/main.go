@@ -39,6 +39,7 @@ var campaigns = []campaign{
 	{"powercut-vault", "./storage/vault", "PowerCut"},
 	{"checkpoints", "./storage/vault", "Checkpoint"},
 	{"model", "./testnet/model", "Histories|PlantedFaults"},
+	{"powercut-node", "./node", "PowerCut"},
 	{"kills", "./testnet", "^TestKills$"},
 	{"hostile", "./testnet", "Hostile"},
 }

@@ -171,18 +171,26 @@ func (l ledger) checkFacts(t testing.TB, v *Vault) {
 	}
 }
 
-func (l ledger) allFacts(t testing.TB, v *Vault) (got []string) {
+// allFacts are those of the whole journal, which have to be those that count:
+// no checkpoint here leaves anything out.
+func (l ledger) allFacts(t testing.TB, v *Vault) []string {
 	t.Helper()
-	err := v.Facts(func(r Recorded) error {
-		if !r.Erased && string(r.Public) != forgettable {
-			got = append(got, fmt.Sprintf("%s %s", r.Public, r.Body))
+	var all, live []string
+	into := func(list *[]string) func(Recorded) error {
+		return func(r Recorded) error {
+			if !r.Erased && string(r.Public) != forgettable {
+				*list = append(*list, fmt.Sprintf("%s %s", r.Public, r.Body))
+			}
+			return nil
 		}
-		return nil
-	})
-	if err != nil {
+	}
+	if err := errors.Join(v.Facts(into(&all)), v.LiveFacts(into(&live))); err != nil {
 		t.Errorf("read the facts: %v", err)
 	}
-	return got
+	if diff := cmp.Diff(all, live); diff != "" {
+		t.Errorf("the facts that count are not all: %s", diff)
+	}
+	return all
 }
 
 // settled is the ledger when the next process has seen what became of the

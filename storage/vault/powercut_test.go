@@ -38,7 +38,7 @@ type busy struct {
 func newBusy(t testing.TB, seed uint64, creating bool) *busy {
 	t.Helper()
 	b := &busy{t: t, rng: rand.New(rand.NewPCG(seed, 77)), disk: disktest.NewDisk(), ledger: newLedger(), src: t.TempDir()}
-	b.opt = Options{FS: b.disk, Reserve: -1, Workers: 1, Keep: 2, packSize: 24 << 10, segmentSize: 4 << 10}
+	b.opt = Options{FS: b.disk, Reserve: -1, Workers: 1, Keep: 2, History: 6 << 10, packSize: 24 << 10, segmentSize: 4 << 10}
 	b.ring, _ = newRing(t)
 	b.rec = b.disk.Record()
 	b.act("create", "", func() (err error) {
@@ -62,7 +62,9 @@ func (b *busy) act(doing, target string, do func() error, acknowledged func()) {
 		b.t.Fatalf("%s %s: %v", doing, target, err)
 	}
 	acknowledged()
-	b.doing, b.target, b.coming = "", "", nil
+	if b.doing, b.target = "", ""; !b.loose {
+		b.coming = nil
+	}
 	b.rec.Mark(b.ledger.clone())
 }
 
@@ -243,13 +245,11 @@ func (b *busy) rotAndRepair() {
 		b.flip(filepath.Join(home, one), 300)
 	}
 	b.rec = b.disk.Record()
-	coming := b.coming
 	secret := crypto.Passphrase([]byte(b.pass))
 	b.act("repair", "", func() error {
 		_, err := Repair(bg, home, secret, b.opt)
 		return err
 	}, func() {})
-	b.coming = coming
 	b.act("open", "", func() (err error) {
 		b.v, _, err = Open(home, secret, b.opt)
 		return err
@@ -287,6 +287,13 @@ func (b *busy) compact() {
 		}
 		return err
 	}, func() {})
+}
+
+// checkpoint repeats all that counts, and drops what was before as far as it
+// may.
+func (b *busy) checkpoint() {
+	b.t.Helper()
+	b.act("checkpoint", "", func() error { return b.v.Checkpoint(bg, Digest{}) }, func() {})
 }
 
 func (b *busy) sometimesReopen() {
@@ -333,6 +340,16 @@ var families = map[string]func(b *busy){
 		b.grant("first")
 		for range 4 {
 			b.revoke("first")
+			b.sometimesReopen()
+		}
+		b.add("first")
+	},
+	"checkpointing": func(b *busy) {
+		for range 3 {
+			b.record()
+			b.revoke("first")
+			b.forget()
+			b.checkpoint()
 			b.sometimesReopen()
 		}
 		b.add("first")

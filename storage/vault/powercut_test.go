@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage/disk"
 	"github.com/traboule/traboule/storage/disk/disktest"
 )
 
@@ -31,14 +32,20 @@ type busy struct {
 	src   string
 	giver *Vault
 	ring  *crypto.Keyring
+	fails *disktest.Faulty // nil where nothing does
 }
 
 // newBusy makes a vault with one data set in it; from there on the disk is
 // recorded, or from the beginning.
 func newBusy(t testing.TB, seed uint64, creating bool) *busy {
 	t.Helper()
+	return newBusyOn(t, seed, creating, func(d *disktest.Disk) disk.FS { return d })
+}
+
+func newBusyOn(t testing.TB, seed uint64, creating bool, over func(*disktest.Disk) disk.FS) *busy {
+	t.Helper()
 	b := &busy{t: t, rng: rand.New(rand.NewPCG(seed, 77)), disk: disktest.NewDisk(), ledger: newLedger(), src: t.TempDir()}
-	b.opt = Options{FS: b.disk, Reserve: -1, Workers: 1, Keep: 2, History: 6 << 10, packSize: 24 << 10, segmentSize: 4 << 10}
+	b.opt = Options{FS: over(b.disk), Reserve: -1, Workers: 1, Keep: 2, History: 6 << 10, packSize: 24 << 10, segmentSize: 4 << 10}
 	b.ring, _ = newRing(t)
 	b.rec = b.disk.Record()
 	b.act("create", "", func() (err error) {
@@ -59,6 +66,9 @@ func (b *busy) act(doing, target string, do func() error, acknowledged func()) {
 	b.doing, b.target = doing, target
 	b.rec.Mark(b.ledger.clone())
 	if err := do(); err != nil {
+		if b.fails != nil && b.fails.Hit() != "" {
+			panic(failed{err})
+		}
 		b.t.Fatalf("%s %s: %v", doing, target, err)
 	}
 	acknowledged()
@@ -123,9 +133,28 @@ func (b *busy) receive() {
 		b.t.Fatal(err)
 	}
 	b.tries[name] = append(slices.Clone(b.tries[name]), want)
-	b.act("receive", name, func() error { return b.v.Receive(bg, give(b.t, b.giver, b.v, head)) }, func() {
+	b.act("receive", name, func() error { return b.take(head) }, func() {
 		b.sets[name] = ackedSet{did: head.Dataset, versions: map[uint64]map[string]node{head.Sequence: want}}
 	})
+}
+
+// take stores what a head of the giver's names, and receives it.
+func (b *busy) take(head SignedHead) error {
+	names, err := b.giver.ViewBlocks(bg, head)
+	if err != nil {
+		return err
+	}
+	for name := range names {
+		sealed, err := b.giver.store.Get(name, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := b.v.store.Put(bg, name, sealed); err != nil {
+			return err
+		}
+	}
+	return b.v.Receive(bg, ReceivedHead{Dataset: head.Dataset, Name: "theirs", Head: head.Bytes,
+		From: b.giver.ring.Owner().DID(), Signer: b.giver.ring.Node().DID()})
 }
 
 // record remembers some facts at once, of a contact that may be new.
@@ -214,9 +243,10 @@ func (b *busy) rekey() {
 func (b *busy) forget() {
 	b.t.Helper()
 	contact := newContact(b.t)
-	if _, err := b.v.Record(bg, Fact{Kind: FirstFact, Scope: contact, Public: []byte(forgettable), Body: []byte("a secret")}); err != nil {
-		b.t.Fatal(err)
-	}
+	b.act("record", "", func() error {
+		_, err := b.v.Record(bg, Fact{Kind: FirstFact, Scope: contact, Public: []byte(forgettable), Body: []byte("a secret")})
+		return err
+	}, func() {})
 	b.act("forget", "", func() error { return b.v.EraseScope(bg, contact) }, func() { b.erased = append(b.erased, contact) })
 }
 
@@ -232,9 +262,7 @@ func (b *busy) rotAndRepair() {
 	}
 	b.loose, b.suspended = true, true
 	b.coming, b.facts = b.facts[len(facts):], facts
-	if err := b.v.Close(); err != nil {
-		b.t.Fatal(err)
-	}
+	b.act("close", "", b.v.Close, func() {})
 	for name, size := range b.sizes(logDir) {
 		if before := sound[name]; size > before {
 			b.flip(name, before*8+int64(b.rng.IntN(int(size-before)*8)))

@@ -43,6 +43,13 @@ func FailFrom(below disk.FS, n int, err error) *Faulty {
 	return &Faulty{FS: below, left: n, err: err, on: true}
 }
 
+// Arm lets the n-th change from now on fail.
+func (f *Faulty) Arm(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left, f.hit = n, ""
+}
+
 // Mend ends all failing.
 func (f *Faulty) Mend() {
 	f.mu.Lock()

@@ -3,7 +3,6 @@
 package node
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,31 +11,6 @@ import (
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/storage/disk/disktest"
 )
-
-// newPersonOn makes a node on a disk in memory, and puts it on the network.
-func newPersonOn(t *testing.T, name string, c *clock, d *disktest.Disk) *person {
-	t.Helper()
-	p := &person{t: t, name: name, home: filepath.Join(t.TempDir(), name), clock: c, listen: []string{"/ip4/127.0.0.1/tcp/0"}}
-	if err := os.Mkdir(p.home, 0o700); err != nil { // where it listens for commands
-		t.Fatal(err)
-	}
-	if _, err := Create(t.Context(), CreateOptions{Home: p.home, Passphrase: []byte(passphrase), Weak: true, Files: d}); err != nil {
-		t.Fatal(err)
-	}
-	p.openOn(d)
-	p.start()
-	t.Cleanup(p.close)
-	return p
-}
-
-func (p *person) openOn(d *disktest.Disk) {
-	p.t.Helper()
-	n, err := OpenHome(context.Background(), Options{Home: p.home, Secret: p.secret(), Now: p.clock.now, Files: d})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.Node = n
-}
 
 // TestFullDisk: while the disk is full but for what the node keeps free, and
 // while others have taken that too, passages end, data sets go and all can be
@@ -107,7 +81,7 @@ func TestFullDisk(t *testing.T) {
 	bob.wantTree("notes", want)
 	alice.sound()
 	alice.close()
-	alice.openOn(d)
+	alice.open()
 	alice.start()
 	alice.wantTree("notes", want)
 	if n := len(do(alice, List, None{}).Datasets); n != 2 {

@@ -40,6 +40,7 @@ var campaigns = []campaign{
 	{"checkpoints", "./storage/vault", "Checkpoint"},
 	{"model", "./testnet/model", "Histories|PlantedFaults"},
 	{"powercut-node", "./node", "PowerCut"},
+	{"failures", "./storage/vault", "EachFailure"},
 	{"kills", "./testnet", "^TestKills$"},
 	{"hostile", "./testnet", "Hostile"},
 }

@@ -285,19 +285,31 @@ func (p *places) of(e journal.Entry) (uint64, error) {
 }
 
 // history gives fn each entry once, from the oldest on that is kept: what a
-// checkpoint repeats only where that is the oldest.
+// checkpoint repeats only where that is the oldest. What a drop that was cut
+// off has left before that is not told any more.
 func (v *Vault) history(fn func(place uint64, e journal.Entry) error) error {
 	v.reading.RLock()
 	defer v.reading.RUnlock()
 	var at places
-	first := v.log.Segments()[0]
-	return v.log.Read(0, func(e journal.Entry) error {
+	first := beginning(v.log.Segments())
+	return v.log.Read(first.First, func(e journal.Entry) error {
 		place, err := at.of(e)
 		if err != nil || e.Checkpoint && (!first.Checkpoint || e.Seq > first.Last) {
 			return err
 		}
 		return fn(place, e)
 	})
+}
+
+// beginning is where the history begins: at the first entry of all, or at the
+// oldest checkpoint.
+func beginning(segments []journal.Segment) journal.Segment {
+	for _, seg := range segments {
+		if seg.First == 1 || seg.Checkpoint {
+			return seg
+		}
+	}
+	return segments[0]
 }
 
 // live gives fn what the newest checkpoint repeats and what came after it.

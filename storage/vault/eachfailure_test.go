@@ -63,7 +63,7 @@ func (f *failures) one(t *testing.T, family string, seed uint64, n int, cause er
 	} else if !errors.Is(err, cause) && !opensAgain(err) {
 		t.Errorf("%s: it says %v", where, err)
 	}
-	if b.doing != "repair" && b.doing != "open" && b.doing != "reopen" {
+	if !slices.Contains([]string{"repair", "open", "reopen", "close"}, b.doing) {
 		fact := Fact{Kind: FirstFact, Public: []byte("tried again"), Body: []byte("x"), Scope: newContact(t)}
 		switch _, err := b.v.Record(bg, fact); {
 		case err == nil:

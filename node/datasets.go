@@ -40,7 +40,7 @@ func (n *Node) add(ctx context.Context, q AddRequest, progress func(Progress)) (
 		return AddResult{}, about(err, "name", name, "path", troubled(err, q.Path))
 	}
 	if made.New && !q.DryRun { // the vault recorded what birth signed
-		if err := n.vault.Facts(n.apply, factUpperLinks); err != nil {
+		if err := n.vault.LiveFacts(n.apply, factUpperLinks); err != nil {
 			return AddResult{}, err
 		}
 	}

@@ -31,6 +31,7 @@ const (
 	factKitWritten    uint16 = 119 // node: kitWritten
 	factKitForgotten  uint16 = 120 // node: kitForgotten
 	factEquivocation  uint16 = 121 // received data set: equivocation
+	factSummary       uint16 = 122 // data set, received or not: summary
 )
 
 // profile is what the owner's card says besides keys.
@@ -119,6 +120,14 @@ type fetched struct {
 	New     uint64     `cbor:"new"` // ciphertext bytes received
 }
 
+// summary is how many deliveries or fetches under a grant the journal no longer
+// tells one by one to whoever starts.
+type summary struct {
+	Grant      []byte `cbor:"grant"`
+	Deliveries uint64 `cbor:"deliveries"`
+	Fetches    uint64 `cbor:"fetches"`
+}
+
 // owedRecord is a revocation that a contact has still to be told of, kept
 // apart from the data set, which is gone.
 type owedRecord struct {
@@ -147,7 +156,7 @@ type kitForgotten struct {
 func missedByKit(kind uint16) bool {
 	switch kind {
 	case factDelivered, factFetched, factAcknowledged, factDenials, factClock, factClockLowered, factRaised, factPaid,
-		factKitSaved, factKitWritten, factKitForgotten:
+		factKitSaved, factKitWritten, factKitForgotten, factSummary:
 		return false
 	}
 	return true

@@ -22,7 +22,7 @@ import (
 
 // remember fills the book and the gate from the journal.
 func (n *Node) remember() error {
-	return n.vault.Facts(func(rec vault.Recorded) error {
+	return n.vault.LiveFacts(func(rec vault.Recorded) error {
 		err := n.apply(rec)
 		if err != nil && rec.Kind != factRevocation {
 			n.unreadable++ // one entry that makes no sense must not keep all others from being used
@@ -109,6 +109,8 @@ func (n *Node) apply(rec vault.Recorded) error {
 		return n.applyReceived(rec)
 	case factFetched:
 		return with(rec, b.applyFetched)
+	case factSummary:
+		return with(rec, b.applySummary)
 	case factEquivocation:
 		return with(rec, b.applyEquivocation)
 	case factDelivered:

@@ -173,7 +173,10 @@ func (n *Node) housekeeping(ctx context.Context) error {
 			return err
 		}
 	}
-	return n.finishRevocations(ctx)
+	if err := n.finishRevocations(ctx); err != nil {
+		return err
+	}
+	return n.checkpoint(ctx)
 }
 
 // handOver pushes grants and revocations that their grantee has not

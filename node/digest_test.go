@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/protocol/grant"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+// shortens makes a checkpoint, as housekeeping does when the journal has grown.
+func (p *person) shortens() {
+	p.t.Helper()
+	d, err := p.digest()
+	if err == nil {
+		err = p.vault.Checkpoint(p.t.Context(), d)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// tells is all that a node tells its owner.
+func (p *person) tells() (lines []string) {
+	p.t.Helper()
+	for _, answer := range []any{
+		do(p, Grants, None{}), do(p, ContactList, None{}), do(p, List, None{}), do(p, Log, LogRequest{}).Lines,
+		p.gate.Behind(), p.book.early, len(p.book.words), len(p.book.owed), p.book.kits, p.book.changed,
+	} {
+		b, err := json.Marshal(answer)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		lines = append(lines, string(b))
+	}
+	return lines
+}
+
+// TestCheckpointChangesNothing: after any number of checkpoints and starts a
+// revoked grant is refused, a use stays used, an invocation is not answered
+// twice, and the owner is told what they were told.
+func TestCheckpointChangesNothing(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	did := crypto.DID(alice.add("counted", tree{"a": "1"}).Dataset)
+	leaf, err := grant.Issue(alice.keys.Node(), grant.Grant{
+		Dataset: did, Audience: bob.owner(), Purpose: grant.Purposes["service"], Until: alice.now().Add(90 * day), Uses: 2,
+	}, newNonce())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fact(factGiven, crypto.DatasetScope(did), givenFact{Dataset: did, Leaf: leaf.Bytes(), Audience: bob.owner()})
+	if err := alice.record(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	alice.net().handOver(t.Context())
+	counted := grantID(leaf.CID())
+	do(bob, Fetch, FetchRequest{Grant: counted})
+	alice.add("counted", tree{"a": "2"})
+	do(bob, Fetch, FetchRequest{Grant: counted})
+
+	alice.add("closed", tree{"b": "1"})
+	closed := do(alice, Grant, GrantRequest{Name: "closed", To: "bob", For: 90 * day}).Grant.ID
+	do(bob, Fetch, FetchRequest{Grant: closed})
+	do(alice, Revoke, NameRequest{Name: closed})
+
+	alice.add("open", tree{"c": "0"})
+	open := do(alice, Grant, GrantRequest{Name: "open", To: "bob", For: 90 * day}).Grant.ID
+	alice.add("gone", tree{"d": "0"})
+	do(bob, Fetch, FetchRequest{Grant: do(alice, Grant, GrantRequest{Name: "gone", To: "bob", For: 90 * day}).Grant.ID})
+	do(alice, Remove, NameRequest{Name: "gone"})
+	for _, content := range []string{"1", "2", "3", "4"} {
+		alice.add("open", tree{"c": content})
+		do(bob, Fetch, FetchRequest{Grant: open})
+		alice.clock.advance(50 * time.Hour)
+		if err := alice.housekeeping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := bob.request(open, 0)
+	if _, err := bob.present(alice, asked); err != nil {
+		t.Fatal(err)
+	}
+	do(bob, Fetch, FetchRequest{Grant: open}) // a later one that stands for the grant
+	for _, p := range []*person{alice, bob} {
+		p.restart() // what only memory knew is no part of this
+	}
+	before := [2][]string{alice.tells(), bob.tells()}
+	entries := [2]int{alice.liveFacts(), bob.liveFacts()}
+	for range 2 {
+		for i, p := range []*person{alice, bob} {
+			p.shortens()
+			p.restart()
+			if diff := cmp.Diff(before[i], p.tells()); diff != "" {
+				t.Fatalf("%s tells something else:\n%s", p.name, diff)
+			}
+		}
+		fails(bob, Fetch, FetchRequest{Grant: closed}, "refused.revoked")
+		alice.add("counted", tree{"a": before[0][0][:20] + alice.now().String()})
+		fails(bob, Fetch, FetchRequest{Grant: counted}, "refused.limit")
+		if _, err := bob.present(alice, asked); err == nil {
+			t.Error("an invocation was answered twice")
+		}
+		alice.restart()
+		bob.restart()
+		before = [2][]string{alice.tells(), bob.tells()}
+	}
+	if alice.liveFacts() >= entries[0] || bob.liveFacts() >= entries[1] {
+		t.Errorf("facts that count: %d of %d and %d of %d", alice.liveFacts(), entries[0], bob.liveFacts(), entries[1])
+	}
+	do(bob, Fetch, FetchRequest{Grant: open})
+	alice.sound()
+	bob.sound()
+}
+
+// TestDigestOfClocks: of any marks, raised and lowered, so much stays that a
+// start knows the last.
+func TestDigestOfClocks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		d := &digesting{dead: map[uint64]bool{}}
+		var all []vault.Recorded
+		for seq := range uint64(rng.IntN(12)) {
+			kind := factClock
+			if rng.IntN(4) == 0 {
+				kind = factClockLowered
+			}
+			rec := vault.Recorded{Fact: vault.Fact{Kind: kind, Public: publicMark(time.Unix(int64(rng.IntN(9)), 0))}, Seq: seq + 1}
+			all = append(all, rec)
+			d.take(rec)
+		}
+		after := func(dead map[uint64]bool) (at int64) {
+			for _, rec := range all {
+				switch mark := markOf(rec.Public).Unix(); {
+				case dead[rec.Seq]:
+					continue
+				case rec.Kind == factClock:
+					at = max(at, mark)
+				default:
+					at = min(at, mark)
+				}
+			}
+			return at
+		}
+		want, got := after(nil), after(d.dead)
+		if got != want {
+			t.Fatalf("%v without %v: %d, want %d", all, d.dead, got, want)
+		}
+	}
+}
+
+// liveFacts is how many facts a start reads.
+func (p *person) liveFacts() (n int) {
+	p.t.Helper()
+	if err := p.vault.LiveFacts(func(vault.Recorded) error { n++; return nil }); err != nil {
+		p.t.Fatal(err)
+	}
+	return n
+}

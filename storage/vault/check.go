@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/blocks"
 	"github.com/traboule/traboule/storage/journal"
 )
 
@@ -27,6 +28,11 @@ func (v *Vault) Check(ctx context.Context, progress func(done, total int64)) ([]
 	if err != nil {
 		return nil, fmt.Errorf("check the data sets: %w", err)
 	}
+	return append(found, v.weigh(bad, more)...), nil
+}
+
+// weigh says of places in packs whether they may be why more is lost.
+func (v *Vault) weigh(bad []blocks.Damage, more []Damage) (found []Damage) {
 	for _, d := range bad {
 		if len(more) == 0 || v.store.Has(d.Name) { // nothing needs it, or it is here once more
 			found = append(found, packScar(d.Pack, d.Offset))
@@ -34,7 +40,7 @@ func (v *Vault) Check(ctx context.Context, progress func(done, total int64)) ([]
 		}
 		found = append(found, packDamage(d.Pack, d.Offset))
 	}
-	return append(found, more...), nil
+	return append(found, more...)
 }
 
 func (v *Vault) checkKeyfiles() (found []Damage) {

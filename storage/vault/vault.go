@@ -105,6 +105,7 @@ type Vault struct {
 	shape    sync.RWMutex // held while blocks of data sets die; shared while a view is cut
 	order    sync.Mutex   // versions, views and generations are committed one after another
 	pointing sync.Mutex   // one checkpoint at a time
+	checking sync.Mutex   // one share of a check at a time
 	reading  sync.RWMutex // shared while the journal is read; held while its beginning goes
 	commits  sync.RWMutex // shared while a change becomes durable and true; held by a checkpoint
 	keys     sync.Mutex   // held until a change of the keyring is on the disk, or taken back

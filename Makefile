@@ -9,7 +9,7 @@ LIMIT_MB = 35
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fuzz soak mutants bench e2e check release clean
+.PHONY: help build demo test race lint fuzz soak mutants bench profile e2e check release clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -38,9 +38,14 @@ soak: ## every campaign of docs/reliability.md, large: hours (ONLY=powercut, SEE
 mutants: ## each Sync taken out of the code alone: which test notices (ONLY=journal/)
 	@$(GO) run ./.ci/mutants $(ONLY)
 
-bench: ## how fast, beside bare loops: goal and figure (TRABOULE_BENCH_FULL=1 for 1 GiB)
-	@{ $(GO) test -run '^$$' -bench . -benchtime 1x -count 3 -timeout 30m ./testnet/speed && \
+bench: ## how fast, beside others: goal and figure (TRABOULE_BENCH_FULL=1 for 1 GiB)
+	@{ $(GO) test -run '^TestIdleDay$$' -v -count 1 ./testnet/speed && \
+	   $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -count 3 -timeout 30m ./testnet/speed && \
 	   $(GO) test -run '^$$' -bench 'Check|VerifySignature' -count 3 ./node/access ./protocol/ucan; } 2>&1 | $(GO) run ./.ci/figures
+
+profile: ## where the processors' time goes (BENCH=Fetch/D1): the file speed.prof
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -count 3 -cpuprofile speed.prof -o bin/speed.test -outputdir . ./testnet/speed
+	@$(GO) tool pprof -top bin/speed.test speed.prof 2>/dev/null | head -30
 
 e2e: ## the scenarios between real nodes
 	$(GO) test -count=1 -run 'TestScripts' -timeout 20m ./cmd/traboule ./testnet
@@ -52,4 +57,4 @@ release: ## cross-compile, CGO-free and stripped, and weigh
 	@LDFLAGS='$(LDFLAGS)' bash .ci/release $(LIMIT_MB)
 
 clean: ## take away what was built
-	rm -rf bin dist
+	rm -rf bin dist speed.prof

@@ -2,7 +2,8 @@
 
 // Command figures reads what go test -bench prints, repeats it to standard
 // error, and ends with a table: each goal, the median of what was measured,
-// the range, and whether the goal is met. A goal without a figure is said
+// the range, and whether the goal is met; then which other programs it was set
+// beside. A goal without a figure is said
 // aloud. It measures nothing itself, and a goal missed is no failure: speed
 // depends on the machine and on who else uses it.
 //
@@ -33,31 +34,45 @@ type goal struct {
 
 var goals = []goal{
 	{what: "add D1, × the bare loop", benchmark: "Add/D1", unit: "x-bare", most: 1.4, stretch: 1.2},
+	{what: "  … s", benchmark: "Add/D1", unit: "s"},
+	{what: "  … restic backup, s", benchmark: "Restic/D1", unit: "backup-s"},
 	{what: "add D2, × the bare loop", benchmark: "Add/D2", unit: "x-bare", most: 1.4, stretch: 1.2},
+	{what: "  … s", benchmark: "Add/D2", unit: "s"},
+	{what: "  … restic backup, s", benchmark: "Restic/D2", unit: "backup-s"},
 	{what: "add D2 again, 1 file changed, s beyond the scan", benchmark: "AddAgain", unit: "beyond-scan-s", most: 0.5},
-	{what: "fetch D1, % of a raw TCP+TLS stream to nowhere", benchmark: "Fetch/D1", unit: "%-of-raw", least: 65, stretch: 80},
-	{what: "  … of one that ends in fsynced packs, as ours does", benchmark: "Fetch/D1", unit: "%-of-raw-to-disk", least: 65, stretch: 80},
+	{what: "fetch D1, % of libp2p's raw stream to nowhere", benchmark: "Fetch/D1", unit: "%-of-raw", least: 65, stretch: 80},
+	{what: "  … of one that ends in fsynced packs, as ours", benchmark: "Fetch/D1", unit: "%-of-raw-to-disk", least: 65, stretch: 80},
+	{what: "  … s", benchmark: "Fetch/D1", unit: "s"},
+	{what: "  … the first after the giver was opened, s", benchmark: "Fetch/D1", unit: "first-s"},
+	{what: "  … restic restore (no network, no fsync), s", benchmark: "Restic/D1", unit: "restore-s"},
 	{what: "fetch D2, s", benchmark: "Fetch/D2", unit: "s", most: 2, stretch: 1},
+	{what: "  … restic restore, s", benchmark: "Restic/D2", unit: "restore-s"},
 	{what: "CPU of a fetch of D1, both ends, s/GiB", benchmark: "Fetch/D1", unit: "cpu-s/GiB", most: 3, stretch: 2.5},
 	{what: "  … of the raw stream to nowhere", benchmark: "Fetch/D1", unit: "raw-cpu-s/GiB"},
 	{what: "private memory: add, MiB", benchmark: "Memory", unit: "add-MiB", most: 100, stretch: 70},
 	{what: "private memory: fetch, MiB", benchmark: "Memory", unit: "fetch-MiB", most: 64, stretch: 50},
 	{what: "private memory: serve, MiB", benchmark: "Memory", unit: "serve-MiB"},
-	{what: "private memory: idle, 20,000 blocks, MiB", benchmark: "Memory", unit: "idle-MiB", most: 40, stretch: 30},
+	{what: "private memory: idle, 20,000 blocks, MiB", benchmark: "Idle", unit: "idle-MiB", most: 40, stretch: 30},
 	{what: "disk, D1, ×", benchmark: "Add/D1", unit: "x-disk", most: 1.01},
 	{what: "disk, D2, ×", benchmark: "Add/D2", unit: "x-disk", most: 1.15},
 	{what: "gate, chain of 4, cold, µs", benchmark: "Check/cold", unit: "ns/op", scale: 1e-3, most: 300},
 	{what: "gate, proofs verified before, µs", benchmark: "Check/verified_before", unit: "ns/op", scale: 1e-3, most: 60},
 	{what: "  … one Ed25519 verification here, µs", benchmark: "VerifySignature", unit: "ns/op", scale: 1e-3},
 	{what: "deliveries, small, per second (both ends here)", benchmark: "Deliveries", unit: "deliveries/s", least: 1000},
-	{what: "ready after unlocking, s", benchmark: "Ready", unit: "s", most: 0.3},
+	{what: "ready after unlocking, 20,000 blocks, s", benchmark: "Ready/blocks", unit: "s", most: 0.3},
+	{what: "  … a journal of 50,000 entries, s", benchmark: "Ready/journal", unit: "s", most: 0.3},
+	{what: "idle, 20 contacts: CPU, %", benchmark: "Idle", unit: "cpu-%", most: 0.5},
+	{what: "idle, 20 contacts: written in a day, MB", benchmark: "IdleDay", unit: "written-MB/day", most: 5},
 }
 
 func main() {
-	found, failed := read(os.Stdin, os.Stderr)
+	found, beside, failed := read(os.Stdin, os.Stderr)
 	fmt.Printf("\n%-50s %8s %8s   %-19s %s\n", "", "goal", "figure", "range", "goal ÷ figure")
 	for _, g := range goals {
 		fmt.Println(g.row(found[g.benchmark+" "+g.unit]))
+	}
+	for _, other := range beside {
+		fmt.Println("beside:", other)
 	}
 	if failed {
 		fmt.Fprintln(os.Stderr, "figures: a benchmark failed")
@@ -67,12 +82,19 @@ func main() {
 
 var line = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
 
-// read gathers the figures by benchmark and unit.
-func read(in io.Reader, echo io.Writer) (found map[string][]float64, failed bool) {
+// read gathers the figures by benchmark and unit, and the other programs that
+// ran, or did not, beside ours.
+func read(in io.Reader, echo io.Writer) (found map[string][]float64, beside []string, failed bool) {
 	found = map[string][]float64{}
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		text := lines.Text()
 		fmt.Fprintln(echo, text)
+		if _, other, ok := strings.Cut(text, "restic_test.go:"); ok {
+			_, other, _ = strings.Cut(other, ": ")
+			if other = strings.TrimPrefix(other, "beside: "); !slices.Contains(beside, other) {
+				beside = append(beside, other)
+			}
+		}
 		failed = failed || strings.HasPrefix(text, "FAIL") || strings.HasPrefix(text, "--- FAIL")
 		m := line.FindStringSubmatch(text)
 		if m == nil {
@@ -86,7 +108,7 @@ func read(in io.Reader, echo io.Writer) (found map[string][]float64, failed bool
 			}
 		}
 	}
-	return found, failed
+	return found, beside, failed
 }
 
 // row says how the figures stand to the goal. The ratio is above 1 where the

@@ -10,14 +10,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/node"
 	"github.com/traboule/traboule/node/control"
+	"github.com/traboule/traboule/storage/vault"
 )
 
 // process is a real node, as `traboule run` starts it.
@@ -113,9 +116,8 @@ func call[Q, R any](b *testing.B, o node.Operation[Q, R], p *process, request Q)
 	return r
 }
 
-// BenchmarkMemory watches real processes: adding D1, adding D2, serving and
-// fetching D1, and doing nothing for two seconds with 20,000 blocks after a
-// start with the full key derivation.
+// BenchmarkMemory watches real processes: adding D1, adding D2, and serving and
+// fetching both after a start with the full key derivation.
 func BenchmarkMemory(b *testing.B) {
 	if _, err := os.Stat("/proc/self/smaps_rollup"); err != nil {
 		b.Skip("this system does not tell a process's private memory:", err)
@@ -133,7 +135,6 @@ func BenchmarkMemory(b *testing.B) {
 		call(b, node.ContactAdd, giver, node.ContactAddRequest{Link: link, Name: "taker"})
 		giver.end()
 		giver = launch(b, bin, filepath.Join(dir, "giver"))
-		idle := giver.peak(b, func() { <-time.After(2 * time.Second) })
 		var serve, fetch float64
 		for _, name := range []string{"x", "y"} {
 			grant := call(b, node.Grant, giver, node.GrantRequest{Name: name, To: "taker"})
@@ -146,34 +147,74 @@ func BenchmarkMemory(b *testing.B) {
 		b.ReportMetric(add, "add-MiB")
 		b.ReportMetric(fetch, "fetch-MiB")
 		b.ReportMetric(serve, "serve-MiB")
-		b.ReportMetric(idle, "idle-MiB")
 	}
 }
 
-// BenchmarkReady opens a home of 20,000 blocks with a keyfile, which needs no
-// slow derivation, until peers and commands are answered.
+const manyEntries = 50_000
+
+// BenchmarkReady opens, until peers and commands are answered, a home of 20,000
+// blocks, and one whose journal tells of 50,000 deliveries: with a keyfile,
+// which needs no slow derivation.
 func BenchmarkReady(b *testing.B) {
-	src, _ := work(b, "D2")
-	home := filepath.Join(b.TempDir(), "home")
-	keyfile := bytes.Repeat([]byte("a keyfile for a benchmark, long "), 2)
-	_, err := node.Create(b.Context(), node.CreateOptions{Home: home, Passphrase: passphrase, Keyfile: keyfile, Weak: true})
-	must(b, err)
-	options := node.Options{Home: home, Secret: node.Secret{Keyfile: keyfile}, Listen: []string{loopback}}
+	for _, name := range []string{"blocks", "journal"} {
+		b.Run(name, func(b *testing.B) {
+			home := filepath.Join(b.TempDir(), "home")
+			keyfile := bytes.Repeat([]byte("a keyfile for a benchmark, long "), 2)
+			_, err := node.Create(b.Context(), node.CreateOptions{Home: home, Passphrase: passphrase, Keyfile: keyfile, Weak: true})
+			must(b, err)
+			options := node.Options{Home: home, Secret: node.Secret{Keyfile: keyfile}, Listen: []string{loopback}}
+			if name == "blocks" {
+				src, _ := work(b, "D2")
+				n, err := node.OpenHome(b.Context(), options)
+				must(b, err)
+				do(b, node.Add, n, node.AddRequest{Path: src, Name: "x"})
+				must(b, n.Close())
+			} else {
+				deliverOften(b, home)
+			}
+			var took time.Duration
+			for b.Loop() {
+				took += untilReady(b, options)
+			}
+			b.ReportMetric(took.Seconds()/float64(b.N), "s")
+		})
+	}
+}
+
+func untilReady(b *testing.B, options node.Options) (took time.Duration) {
+	b.Helper()
+	syscall.Sync()
+	began := time.Now()
 	n, err := node.OpenHome(b.Context(), options)
 	must(b, err)
-	do(b, node.Add, n, node.AddRequest{Path: src, Name: "x"})
+	ctx, cancel := context.WithCancel(b.Context())
+	must(b, n.Run(ctx, func(node.RunInfo) { took = time.Since(began); cancel() }))
 	must(b, n.Close())
-	var took time.Duration
-	for b.Loop() {
-		took += timed(b, func() {
-			n, err = node.OpenHome(b.Context(), options)
-			must(b, err)
-			ctx, cancel := context.WithCancel(b.Context())
-			began := time.Now()
-			must(b, n.Run(ctx, func(node.RunInfo) { took += time.Since(began); cancel() }))
-			took -= time.Since(began) // what came after ready does not count
-		})
-		must(b, n.Close())
+	return took
+}
+
+// deliverOften makes one delivery and repeats its entry in the journal.
+func deliverOften(b *testing.B, home string) {
+	b.Helper()
+	giver, stop := open(b, home)
+	taker, leave := start(b, filepath.Join(b.TempDir(), "taker"))
+	acquaint(b, giver, taker)
+	do(b, node.Add, giver, node.AddRequest{Path: "doc.go", Name: "x"})
+	do(b, node.Fetch, taker, node.FetchRequest{Grant: do(b, node.Grant, giver, node.GrantRequest{Name: "x", To: "taker"}).Link})
+	leave()
+	stop()
+	v, _, err := vault.Open(home, crypto.Passphrase(passphrase), vault.Options{})
+	must(b, err)
+	var delivery vault.Fact // the one fact that has a public part and a sealed one
+	must(b, v.Facts(func(r vault.Recorded) error {
+		if len(r.Public) > 0 && len(r.Body) > 0 {
+			delivery = r.Fact
+		}
+		return nil
+	}))
+	for range manyEntries / 500 {
+		_, err := v.Record(b.Context(), slices.Repeat([]vault.Fact{delivery}, 500)...)
+		must(b, err)
 	}
-	b.ReportMetric(took.Seconds()/float64(b.N), "s")
+	must(b, v.Close())
 }

@@ -16,53 +16,57 @@ const bodyIDSize = 8
 
 // SealBody encrypts a journal body under the scope's key, bound to aad.
 func (k *Keyring) SealBody(s Scope, aad, plaintext []byte) ([]byte, error) {
-	key, err := k.scopeKey(s)
+	keys, err := k.bodyKeys(s)
 	if err != nil {
 		return nil, err
 	}
-	id := bodyID(key)
-	sealed, err := seal(rand.Reader, derive(key[:], labelBody), frame(id, aad), plaintext)
+	sealed, err := seal(rand.Reader, keys.key, frame(keys.id[:], aad), plaintext)
 	if err != nil {
 		return nil, fmt.Errorf("seal a body: %w", err)
 	}
-	return append(id, sealed...), nil
+	return append(keys.id[:], sealed...), nil
 }
 
 // OpenBody undoes [Keyring.SealBody]. The errors are [ErrErased] when the key
 // was destroyed, [ErrUnknownScope] when there never was one, [ErrDamaged]
 // when the bytes or aad are not those that were sealed.
 func (k *Keyring) OpenBody(s Scope, aad, sealed []byte) ([]byte, error) {
-	key, err := k.scopeKey(s)
+	keys, err := k.bodyKeys(s)
 	if err != nil {
 		return nil, err
 	}
 	if len(sealed) < bodyIDSize+sealOverhead {
 		return nil, fmt.Errorf("open a body of %d bytes: %w", len(sealed), ErrDamaged)
 	}
-	id := bodyID(key)
-	if !bytes.Equal(sealed[:bodyIDSize], id) && k.WasErased(k.ScopeTag(s)) {
+	if !bytes.Equal(sealed[:bodyIDSize], keys.id[:]) && k.WasErased(k.ScopeTag(s)) {
 		return nil, ErrErased
 	}
-	plain, ok := open(derive(key[:], labelBody), frame(sealed[:bodyIDSize], aad), sealed[bodyIDSize:])
+	plain, ok := open(keys.key, frame(sealed[:bodyIDSize], aad), sealed[bodyIDSize:])
 	if !ok {
 		return nil, fmt.Errorf("open a body: %w", ErrDamaged)
 	}
 	return plain, nil
 }
 
-func bodyID(key [32]byte) []byte {
-	id := derive(key[:], labelBodyID)
-	return id[:bodyIDSize]
+// bodyKeys are what a scope's key gives for bodies: derived once, since a
+// journal has many, and wiped with it.
+type bodyKeys struct {
+	id  [bodyIDSize]byte
+	key [32]byte
 }
 
-func (k *Keyring) scopeKey(s Scope) ([32]byte, error) {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
+func (k *Keyring) bodyKeys(s Scope) (bodyKeys, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	found, err := k.find(s)
 	if err != nil {
-		return [32]byte{}, err
+		return bodyKeys{}, err
 	}
-	return found.Key, nil
+	if found.body == nil {
+		id := derive(found.Key[:], labelBodyID)
+		found.body = &bodyKeys{id: [bodyIDSize]byte(id[:]), key: derive(found.Key[:], labelBody)}
+	}
+	return *found.body, nil
 }
 
 // IndexName turns the parts of a name into 16 bytes that tell nothing of

@@ -37,3 +37,25 @@ func TestParseDIDRemembersOnlyWhatIsGood(t *testing.T) {
 		t.Error("the last name that was found good is not remembered")
 	}
 }
+
+// What was derived from a scope's key goes with it.
+func TestEraseWipesBodyKeys(t *testing.T) {
+	k, err := NewKeyring(rand.NewChaCha8([32]byte{2}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope := ContactScope(mustIdentity(t).DID())
+	if err := k.AddScope(scope, rand.NewChaCha8([32]byte{3})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.SealBody(scope, nil, []byte("a body")); err != nil {
+		t.Fatal(err)
+	}
+	derived := k.scopes[scope].body
+	if *derived == (bodyKeys{}) {
+		t.Fatal("nothing was derived")
+	}
+	if err := k.Erase(scope); err != nil || *derived != (bodyKeys{}) {
+		t.Errorf("after erasing (%v) the derived keys are still in memory", err)
+	}
+}

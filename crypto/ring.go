@@ -32,6 +32,8 @@ type scopeKeys struct {
 	Key     [32]byte `cbor:"key"`
 	Dataset []byte   `cbor:"dataset,omitempty"` // 32 bytes: the data set secret
 	Birth   []byte   `cbor:"birth,omitempty"`   // the data set key's seed, sealed to the recovery key
+
+	body *bodyKeys // made of Key when first needed
 }
 
 // snapshot is the ring with its lists in order; k.mu is held.
@@ -110,4 +112,7 @@ func (s *scopeKeys) wipe() {
 	clear(s.Key[:])
 	clear(s.Dataset)
 	clear(s.Birth)
+	if s.body != nil {
+		*s.body = bodyKeys{}
+	}
 }

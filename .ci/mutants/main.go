@@ -33,7 +33,7 @@ import (
 var campaigns = []campaign{
 	{"./storage/disk", ".", 0},
 	{"./storage/journal", "PowerCut|Failure|Drop|Broken|Kill", 300},
-	{"./storage/blocks", "PowerCut|Failure|Compact|Kill|Sweep", 0},
+	{"./storage/blocks", "PowerCut|Failure|Compact|Kill|CloseSyncs", 0},
 	{"./storage/vault", "PowerCut|Creation|CutIsRemembered|ExportSyncs", 60},
 	{"./node", "PowerCut|Landing", 40},
 }

@@ -19,7 +19,7 @@ func (c *compaction) rewrite(ctx context.Context, u usage) error {
 	list, damage := c.walk(u)
 	if damage != nil && !c.opt.Damaged {
 		c.res.Skipped = append(c.res.Skipped, damage...)
-		return errors.Join(c.copyMarks(u.pack), c.Sync()) // the rot may be in one of them
+		return c.copyMarks(u.pack) // the rot may be in one of them; they still stand here, too
 	}
 	err := c.copyAll(ctx, u.pack, list)
 	if e := c.settle(); e != nil {

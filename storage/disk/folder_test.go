@@ -51,5 +51,13 @@ func TestFolders(t *testing.T) {
 		if err := disk.Cut(fsys, filepath.Join(to, "below", "g"), 1); err != nil || disktest.Size(t, fsys, filepath.Join(to, "below", "g")) != 1 {
 			t.Errorf("%s: cut: %v", name, err)
 		}
+		if fsys == inMemory {
+			for seed := range uint64(20) {
+				cut := inMemory.Crash(rand.New(rand.NewPCG(seed, 2)))
+				if size := disktest.Size(t, cut, filepath.Join(to, "below", "g")); size != 1 {
+					t.Errorf("a cut that was acknowledged is undone: %d bytes", size)
+				}
+			}
+		}
 	}
 }

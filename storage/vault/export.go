@@ -207,7 +207,7 @@ func (x *exporting) tell(bytes int64, files int) {
 
 // end gives a whole file its attributes and its name.
 func (x *exporting) end(e storage.Entry) error {
-	err := errors.Join(x.file.Chmod(fs.FileMode(e.Mode)), x.file.Sync())
+	err := errors.Join(x.file.Chmod(fs.FileMode(e.Mode)), x.v.opt.syncFile(x.file))
 	if err := errors.Join(err, x.file.Close()); err != nil {
 		return err
 	}

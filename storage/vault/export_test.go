@@ -5,6 +5,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,5 +188,32 @@ func TestInterruptedAddIsTakenUp(t *testing.T) {
 	}
 	if d := cmp.Diff(tree(t, src), export(t, v, r.Dataset.DID, ExportOptions{})); d != "" {
 		t.Error("another content than the source's")
+	}
+}
+
+// TestExportSyncs: each exported file is durable, and whole, before it has its
+// name: a power cut leaves no empty file in place of another.
+func TestExportSyncs(t *testing.T) {
+	src, to, synced := t.TempDir(), t.TempDir(), 0
+	opt := testOptions()
+	opt.syncFile = func(f *os.File) error {
+		synced++
+		b, err := os.ReadFile(f.Name())
+		if err != nil || string(b) != "content" {
+			t.Errorf("synced with %q, %v", b, err)
+		}
+		for name := range tree(t, to) {
+			if name == fmt.Sprint(synced) {
+				t.Errorf("%s has its name before it is durable", name)
+			}
+		}
+		return f.Sync()
+	}
+	v := newVault(t, opt)
+	write(t, src, "1", "content")
+	write(t, src, "2", "content")
+	did := mustAdd(t, v, "x", src).Dataset.DID
+	if err := v.Export(bg, did, to, ExportOptions{}); err != nil || synced != 2 {
+		t.Errorf("%d files of 2 were synced, %v", synced, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -54,7 +55,9 @@ type Options struct {
 	// become durable together with the data set. Default: no facts.
 	Birth func(birth crypto.Signer) ([]Fact, error)
 
-	packSize, segmentSize int64 // of tests, which have little and want many; default those of blocks and journal
+	// Of tests, which have little and want many; default those of blocks and journal.
+	packSize, segmentSize int64
+	syncFile              func(*os.File) error // of an export, watched by a test; default (*os.File).Sync
 }
 
 func (o Options) withDefaults() Options {
@@ -72,6 +75,9 @@ func (o Options) withDefaults() Options {
 	}
 	o.Growth = cmp.Or(max(o.Growth, 0), 4<<20)
 	o.History = cmp.Or(max(o.History, 0), 64<<20)
+	if o.syncFile == nil {
+		o.syncFile = (*os.File).Sync
+	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.NumCPU()
 	}

@@ -39,7 +39,7 @@ type script struct {
 // TestHostile: a node goes on serving honest peers whatever others do, in
 // bounded memory, with bounded words, and writes nothing for strangers.
 func TestHostile(t *testing.T) {
-	play := script{rounds: disktest.Runs(t, 1, 5), rank: 50, part: 120 * time.Millisecond, pace: 3 * time.Millisecond, tries: 5, grain: 10 * time.Millisecond}
+	play := script{rounds: disktest.Runs(t, 1, 5), rank: 50, part: 80 * time.Millisecond, pace: 2 * time.Millisecond, tries: 5, grain: 10 * time.Millisecond}
 	if play.rounds > 1 {
 		play.rank, play.part, play.pace, play.tries, play.grain = 99, 3*time.Second, 20*time.Millisecond, 3, 0
 	}

@@ -203,7 +203,8 @@ func (s *share[K]) give(k K) {
 }
 
 // networkOf is the part of an address that one household has: an IPv4 address,
-// or a /56 of IPv6. What has no address is one network.
+// or a /56 of IPv6. What has no address is one network, and so is all that
+// comes through one relay.
 func networkOf(endpoint ma.Multiaddr) netip.Prefix {
 	raw, err := manet.ToIP(endpoint)
 	if err != nil {

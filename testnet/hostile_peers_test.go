@@ -156,10 +156,10 @@ func (a *attacker) dialAs(host *p2p.Host, id string) (protocol.Stream, error) {
 	ctx, cancel := context.WithTimeout(a.ctx, 5*time.Second)
 	defer cancel()
 	s, err := host.Dial(ctx, a.Node, a.Addresses, id)
-	if a.failed(err) {
-		return nil, err
+	if !errors.Is(err, p2p.ErrNotSpoken) { // which is an answer
+		a.failed(err)
 	}
-	return s, nil
+	return s, err
 }
 
 // send writes, and counts what it wrote.
@@ -275,7 +275,7 @@ func (a *attacker) play(m misbehaviour, in <-chan string) deeds {
 		cancel()
 		a.leave() // what waits for an answer waits no more
 	})
-	a.ctx, a.limit = ctx, rate.NewLimiter(rate.Limit(m.rate), 1+int(m.rate/20))
+	a.ctx, a.limit = ctx, rate.NewLimiter(rate.Limit(m.rate), max(4, int(m.rate/20)))
 	a.acts.Store(0)
 	a.refused.Store(0)
 	a.bytes.Store(0)

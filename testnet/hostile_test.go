@@ -227,6 +227,8 @@ func (f findings) wrong() string {
 	switch {
 	case f.did.Acts < 3:
 		return fmt.Sprintf("%d acts are no misbehaviour", f.did.Acts)
+	case f.did.Refused == f.did.Acts:
+		return "all of it was turned away at the door: nothing was tried"
 	case f.disturbed > mostSlowdown*f.calm+f.grain:
 		return fmt.Sprintf("honest peers wait %s in place of %s", f.disturbed, f.calm)
 	case f.peak > mostMemory:

@@ -33,7 +33,12 @@ func (n *Node) status(ctx context.Context, _ None, _ func(Progress)) (StatusResu
 	if l, err := n.online(); err == nil {
 		r.Running, r.Addresses, r.Load = true, l.host.Addrs(), load()
 	}
-	r.Kits = n.kitPlaces()
+	r.Kits, r.LastRead = n.kitPlaces(), n.vault.Checked()
+	known, err := n.vault.Damages(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.Damages = damageNotices(slices.DeleteFunc(known, func(d vault.Damage) bool { return d.Harmless }))
 	r.Warnings = n.warnings(r)
 	return r, nil
 }
@@ -92,6 +97,7 @@ func hostSwaps() bool {
 }
 
 func (n *Node) check(ctx context.Context, _ None, progress func(Progress)) (CheckResult, error) {
+	before := n.vault.Checked()
 	damages, err := n.vault.Check(ctx, func(done, total int64) {
 		progress(Progress{Step: "check", Done: done, Total: total})
 	})
@@ -107,7 +113,7 @@ func (n *Node) check(ctx context.Context, _ None, progress func(Progress)) (Chec
 		return d.Harmless
 	})
 	return CheckResult{
-		Blocks: int64(stats.Blocks), Bytes: stats.Bytes, Entries: n.vault.Entries(),
+		Blocks: int64(stats.Blocks), Bytes: stats.Bytes, Entries: n.vault.Entries(), LastRead: before,
 		Damages: damageNotices(damages), Harmless: damageNotices(harmless),
 	}, nil
 }

@@ -67,7 +67,7 @@ func (d *digesting) take(rec vault.Recorded) {
 		d.mark(rec)
 	case factClockLowered:
 		d.clock = vault.Recorded{}
-	case factDenials: // for the log alone
+	case factDenials, factDamaged: // for the log alone
 		d.dead[rec.Seq] = true
 	case factDelivered:
 		d.delivered(rec)

@@ -30,6 +30,7 @@ var unmet = map[string]string{
 
 	"storage/blocks.ErrTooLarge":  "blocks are sealed here, or bounded by the transfer",
 	"storage/index.ErrValue":      "a vault without its index is only slower",
+	"storage/vault.ErrErasing":    "the node makes its checkpoint later",
 	"storage/index.ErrNoRoom":     "a vault without its index is only slower",
 	"storage/journal.ErrOldTruth": "the vault takes it and suspends the grants",
 	"storage/journal.ErrMoved":    "nobody else appends",

@@ -32,6 +32,7 @@ const (
 	factKitForgotten  uint16 = 120 // node: kitForgotten
 	factEquivocation  uint16 = 121 // received data set: equivocation
 	factSummary       uint16 = 122 // data set, received or not: summary
+	factDamaged       uint16 = 123 // node: damaged
 )
 
 // profile is what the owner's card says besides keys.
@@ -151,12 +152,18 @@ type kitForgotten struct {
 	Path string `cbor:"path"`
 }
 
+// damaged is what the node found when it read through what it keeps.
+type damaged struct {
+	Kind  string `cbor:"kind"`
+	Count uint64 `cbor:"count"`
+}
+
 // missedByKit says whether a recovery kit that was made before such a fact is
 // the poorer for it.
 func missedByKit(kind uint16) bool {
 	switch kind {
 	case factDelivered, factFetched, factAcknowledged, factDenials, factClock, factClockLowered, factRaised, factPaid,
-		factKitSaved, factKitWritten, factKitForgotten, factSummary:
+		factKitSaved, factKitWritten, factKitForgotten, factSummary, factDamaged:
 		return false
 	}
 	return true

@@ -126,7 +126,7 @@ func (f *fetching) run(ctx context.Context) error {
 		return err
 	}
 	defer f.session.Close()
-	if f.isCurrent() {
+	if f.isCurrent(ctx) {
 		f.result.Unchanged = true
 		return f.session.Done(ctx)
 	}
@@ -211,15 +211,16 @@ func misbehaved(err error) error {
 }
 
 // isCurrent says whether the version on offer is here already, whole.
-func (f *fetching) isCurrent() bool {
+func (f *fetching) isCurrent(ctx context.Context) bool {
 	d, err := f.node.vault.Lookup(string(f.head.Dataset))
 	if err != nil {
 		return false
 	}
 	f.result.Name = d.Name
-	return slices.ContainsFunc(d.Versions, func(have storage.Head) bool {
+	here := slices.ContainsFunc(d.Versions, func(have storage.Head) bool {
 		return have.Sequence == f.head.Sequence && have.View == f.head.View && have.Root == f.head.Root
 	})
+	return here && (!f.node.vault.Blocks().Damaged() || f.node.vault.Holds(ctx, f.head))
 }
 
 // receive brings the pages level by level, then the blocks, then makes the

@@ -129,6 +129,8 @@ func (t *teller) tell(rec vault.Recorded) (LogLine, bool, error) {
 		told, err = tellOf(&line, rec.Body, t.equivocated)
 	case factDenials:
 		told, err = tellOf(&line, rec.Body, t.denied)
+	case factDamaged:
+		told, err = tellOf(&line, rec.Body, t.damaged)
 	case factConfirmed:
 		line.Event, told = "grants.confirmed", true
 	}
@@ -142,6 +144,11 @@ func tellOf[T any](line *LogLine, body []byte, tell func(*LogLine, T) (bool, err
 		return false, err
 	}
 	return tell(line, fact)
+}
+
+func (t *teller) damaged(line *LogLine, f damaged) (bool, error) {
+	line.Event, line.Args = "damaged", map[string]string{"kind": f.Kind, "count": strconv.FormatUint(f.Count, 10)}
+	return true, nil
 }
 
 func (t *teller) contact(line *LogLine, f contactFact) (bool, error) {

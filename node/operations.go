@@ -147,6 +147,8 @@ type StatusResult struct {
 	Load        *Load      `json:"load,omitempty"` // of the daemon
 	Swap        bool       `json:"swap"`           // the host swaps to disk: memory may be written there
 	Kits        []KitPlace `json:"kits,omitempty"`
+	LastRead    time.Time  `json:"last_read,omitzero"` // when all that is stored had last been read
+	Damages     []Notice   `json:"damages,omitempty"`  // what is known to be damaged
 	Warnings    []Notice   `json:"warnings,omitempty"`
 }
 
@@ -423,10 +425,11 @@ type LogResult struct {
 
 // CheckResult lists what is damaged; an empty list is good news.
 type CheckResult struct {
-	Blocks  int64    `json:"blocks"`
-	Bytes   int64    `json:"bytes"`
-	Entries uint64   `json:"entries"` // of the journal
-	Damages []Notice `json:"damages"`
+	Blocks   int64     `json:"blocks"`
+	Bytes    int64     `json:"bytes"`
+	Entries  uint64    `json:"entries"`            // of the journal
+	LastRead time.Time `json:"last_read,omitzero"` // before, by the node itself or by this
+	Damages  []Notice  `json:"damages"`
 
 	// Harmless are traces of damage by which nothing is lost, and about which
 	// nothing is to be done.

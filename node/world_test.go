@@ -227,6 +227,11 @@ type tree map[string]string
 // add makes the next version of a data set from a tree.
 func (p *person) add(name string, files tree) AddResult {
 	p.t.Helper()
+	return p.addKeeping(name, files, 0)
+}
+
+func (p *person) addKeeping(name string, files tree, keep int) AddResult {
+	p.t.Helper()
 	dir := filepath.Join(filepath.Dir(p.home), "source of "+name)
 	if err := os.RemoveAll(dir); err != nil {
 		p.t.Fatal(err)
@@ -240,7 +245,7 @@ func (p *person) add(name string, files tree) AddResult {
 			p.t.Fatal(err)
 		}
 	}
-	return do(p, Add, AddRequest{Path: dir, Name: name})
+	return do(p, Add, AddRequest{Path: dir, Name: name, Keep: keep})
 }
 
 // opened is the plaintext of a data set.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,9 @@ func (a *app) checkCommand() *cobra.Command {
 
 func (a *app) showCheck(r node.CheckResult) {
 	a.say("check.done", "blocks", strconv.FormatInt(r.Blocks, 10), "bytes", strconv.FormatInt(r.Bytes, 10), "entries", u(r.Entries))
+	if !r.LastRead.IsZero() {
+		a.say("check.before", "time", r.LastRead.Format(time.RFC3339))
+	}
 	a.notices(r.Damages)
 	a.notices(r.Harmless)
 	if len(r.Damages) == 0 {

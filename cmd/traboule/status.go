@@ -4,6 +4,7 @@ package main
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,14 @@ func (a *app) statusCommand() *cobra.Command {
 	})
 }
 
+// read says when all that is stored was last read.
+func (a *app) read(at time.Time) string {
+	if at.IsZero() {
+		return a.text("status.not-read")
+	}
+	return a.lang.Time(at.Local())
+}
+
 func (a *app) showStatus(s node.StatusResult) {
 	state := "status.not-running"
 	if s.Running {
@@ -44,6 +53,10 @@ func (a *app) showStatus(s node.StatusResult) {
 	if s.Strangers > 0 {
 		t.row(a.text("label.strangers"), a.text("status.strangers", "n", strconv.FormatUint(s.Strangers, 10)))
 	}
+	if s.Running || !s.LastRead.IsZero() {
+		t.row(a.text("label.read"), a.read(s.LastRead))
+	}
 	t.print(a.out)
+	a.notices(s.Damages)
 	a.notices(s.Warnings)
 }

@@ -18,6 +18,7 @@ import (
 // error means that it could not look; damage is not an error, and what is Harmless is
 // no reason to call the vault damaged. progress counts bytes of packs.
 func (v *Vault) Check(ctx context.Context, progress func(done, total int64)) ([]Damage, error) {
+	began := v.opt.Now()
 	found := v.checkKeyfiles()
 	found = append(found, v.checkJournal()...)
 	bad, err := v.store.Check(ctx, progress)
@@ -28,7 +29,22 @@ func (v *Vault) Check(ctx context.Context, progress func(done, total int64)) ([]
 	if err != nil {
 		return nil, fmt.Errorf("check the data sets: %w", err)
 	}
+	v.noteChecked(began)
 	return append(found, v.weigh(bad, more)...), nil
+}
+
+// Damages says what is known to be damaged, by whatever found it, without
+// reading the content again.
+func (v *Vault) Damages(ctx context.Context) ([]Damage, error) {
+	found := v.checkKeyfiles()
+	if !v.store.Damaged() {
+		return found, nil
+	}
+	more, err := v.checkContent(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("check the data sets: %w", err)
+	}
+	return append(found, more...), nil
 }
 
 // weigh says of places in packs whether they may be why more is lost.

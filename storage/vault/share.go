@@ -59,8 +59,9 @@ func (v *Vault) CheckSome(ctx context.Context, budget int64) (found []Damage, ov
 	return found, over, nil
 }
 
-// Checked is when the last round of [Vault.CheckSome] began that is over: what
-// is older than that has been read since. It is zero when none is over.
+// Checked is when the last [Vault.Check], or round of [Vault.CheckSome], began
+// that is over: what is older than that has been read since. It is zero when
+// none is over.
 func (v *Vault) Checked() time.Time {
 	v.checking.Lock()
 	defer v.checking.Unlock()
@@ -68,6 +69,15 @@ func (v *Vault) Checked() time.Time {
 		return time.Unix(at.Whole, 0)
 	}
 	return time.Time{}
+}
+
+// noteChecked remembers that all has been read since a moment.
+func (v *Vault) noteChecked(began time.Time) {
+	v.checking.Lock()
+	defer v.checking.Unlock()
+	at := v.readChecked()
+	at.Whole = max(at.Whole, began.Unix())
+	v.saveChecked(at)
 }
 
 func (v *Vault) readChecked() (at checked) {

@@ -159,6 +159,20 @@ func (v *Vault) ViewBlocks(ctx context.Context, h SignedHead) (map[crypto.BlockN
 	return set, nil
 }
 
+// Holds says whether all blocks that a head names are here, as far as is known.
+func (v *Vault) Holds(ctx context.Context, h storage.Head) bool {
+	set := names{}
+	if err := v.reach(ctx, h, nil, set); err != nil {
+		return false
+	}
+	for name := range set {
+		if !v.store.Has(name) {
+			return false
+		}
+	}
+	return true
+}
+
 // putBlock stores a block under the name that its hash is, and tells whether it
 // is new.
 type putBlock func(name crypto.BlockName, ciphertext []byte) (bool, error)

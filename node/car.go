@@ -147,6 +147,9 @@ func (n *Node) refill(ctx context.Context, q RefillRequest, progress func(Progre
 		return r, problem.New(problem.NotFound, "car.nothing-ours", "path", q.From)
 	}
 	all, _ := file.Len()
+	if file.HasHead() {
+		all--
+	}
 	r.Passed = max(0, all-known)
 	return r, nil
 }

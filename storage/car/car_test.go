@@ -72,6 +72,9 @@ func TestWriteAndOpen(t *testing.T) {
 			if blocks, bytes := f.Len(); blocks != n+1 || bytes != int64(n*300+len("sealed head")) { // the head is one more
 				t.Errorf("%d blocks of %d bytes", blocks, bytes)
 			}
+			if !f.HasHead() {
+				t.Error("the head is not found")
+			}
 			for _, name := range names {
 				want, _ := src(name, nil)
 				got, err := f.Get(name, nil)

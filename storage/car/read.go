@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/ipfs/boxo/ipld/merkledag"
 	block "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
 	carv2 "github.com/ipld/go-car/v2"
@@ -38,6 +39,7 @@ var (
 type File struct {
 	in    io.ReaderAt
 	root  []cid.Cid
+	head  *crypto.BlockName // of the file "head", if the first root names one
 	at    map[crypto.BlockName]span
 	bytes int64
 }
@@ -139,6 +141,7 @@ func (f *File) note(b block.Block, end int64, before int) error {
 	}
 	name, err := crypto.BlockNameFromCID(b.Cid())
 	if err != nil {
+		f.lookAtRoot(b)
 		return nil // a node of the tree above the blocks
 	}
 	size := len(b.RawData())
@@ -148,6 +151,26 @@ func (f *File) note(b block.Block, end int64, before int) error {
 	}
 	return nil
 }
+
+// lookAtRoot finds the file "head" in a folder that is the first root; what is
+// none, or another program's, has none.
+func (f *File) lookAtRoot(b block.Block) {
+	if len(f.root) == 0 || !b.Cid().Equals(f.root[0]) || b.Cid().Type() != cid.DagProtobuf {
+		return
+	}
+	folder, err := merkledag.DecodeProtobuf(b.RawData())
+	if err != nil {
+		return
+	}
+	if link, err := folder.GetNodeLink(headFile); err == nil {
+		if name, err := crypto.BlockNameFromCID(link.Cid); err == nil {
+			f.head = &name
+		}
+	}
+}
+
+// HasHead tells whether one of the raw blocks is the sealed head.
+func (f *File) HasHead() bool { return f.head != nil && f.Has(*f.head) }
 
 // Roots are what the header names.
 func (f *File) Roots() []cid.Cid { return f.root }

@@ -165,7 +165,7 @@ func TestOthersVerifyOurDelegations(t *testing.T) {
 		tokens = append(tokens, d.Bytes())
 	}
 	t.Run("iso-ucan", func(t *testing.T) {
-		stride := 11 // of the bits, one in so many is turned
+		stride := 23 // of the bits, one in so many is turned
 		if os.Getenv("TRABOULE_SOAK") == "1" {
 			stride = 1
 		}
@@ -173,7 +173,7 @@ func TestOthersVerifyOurDelegations(t *testing.T) {
 		turned, lenient := 0, 0
 		for i, d := range list {
 			got[i].compare(t, d)
-			if got[i].Version != "1.0.0" || got[i].Turned < 100 {
+			if got[i].Version != "1.0.0" || got[i].Turned < 60 {
 				t.Errorf("%v of version %s: %d copies altered", d, got[i].Version, got[i].Turned)
 			}
 			turned += got[i].Turned

@@ -209,6 +209,11 @@ func (h *history) reopen() {
 		h.fail("open: %v", err)
 	}
 	h.s = s
+	for _, damage := range r.Damage {
+		if strings.Contains(damage.Why, "missing") {
+			h.fail("not a byte was missing: %v", damage)
+		}
+	}
 	h.scars = h.scars || len(r.Damage) > 0
 	h.say("opened %+v", *r)
 	h.learn()
@@ -733,4 +738,66 @@ func oneLost(t *testing.T, s *Store, acked fates, what string) bool {
 		t.Fatalf("%s: %d blocks are lost", what, lost)
 	}
 	return lost > 0
+}
+
+// TestSoundCopyIsKept: where one of two copies of a block is damaged the other
+// is served, and compaction takes neither for the better one unread, whichever
+// pack goes first.
+func TestSoundCopyIsKept(t *testing.T) {
+	block := bytes.Repeat([]byte("b"), 2500)
+	name := crypto.NameOf(block)
+	for _, damaged := range []uint32{1, 2} {
+		for _, first := range []uint32{0, 1, 2} { // 0: both at once
+			d := disktest.NewDisk()
+			s, _ := open(t, d, small)
+			put(t, s, block)
+			off := int64(s.at[name].off)
+			put(t, s, data(200)) // lets go of its pack when deleted
+			fillPack(t, s, 1)
+			s.Delete(name)
+			put(t, s, block)
+			if damaged == 2 {
+				off = int64(s.at[name].off)
+			}
+			put(t, s, data(201))
+			fillPack(t, s, 2)
+			put(t, s, data(3))
+			s.Close()
+			disktest.Flip(t, d, packName("/v/packs", damaged), 8*(off+entryHeader)+1)
+			d.Remove("/v/packs/locations")
+			s, _ = open(t, d, small)
+			if first > 0 {
+				s.Delete(crypto.NameOf(data(199 + int(first))))
+			}
+			for _, opt := range []CompactOptions{{Percent: 60}, {All: true, Percent: 1}} {
+				if first > 0 || opt.All {
+					if r, err := s.Compact(t.Context(), opt); err != nil {
+						t.Fatal(r, err)
+					}
+				}
+				if got, err := s.Get(name, nil); err != nil || !bytes.Equal(got, block) {
+					t.Fatalf("pack %d damaged, pack %d first: %v", damaged, first, err)
+				}
+			}
+			if exists(d, 1) || exists(d, 2) {
+				t.Errorf("pack %d damaged, pack %d first: not both went", damaged, first)
+			}
+			s.Close()
+			d.Remove("/v/packs/locations")
+			s, _ = open(t, d, small)
+			if got, err := s.Get(name, nil); err != nil || !bytes.Equal(got, block) {
+				t.Fatalf("pack %d damaged, pack %d first, then scanned: %v", damaged, first, err)
+			}
+			s.Close()
+		}
+	}
+}
+
+// fillPack puts dead weight until a pack is full.
+func fillPack(t *testing.T, s *Store, pack uint32) {
+	t.Helper()
+	for n := 0; s.packs[pack] < small.PackSize; n++ {
+		put(t, s, data(int(pack)*1000+n))
+		s.Delete(crypto.NameOf(data(int(pack)*1000 + n)))
+	}
 }

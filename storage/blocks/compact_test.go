@@ -459,6 +459,9 @@ func TestCompactPowerCuts(t *testing.T) {
 			}
 			acked := promises[len(promises)-1].(fates)
 			s, _ := acked.holds(t, after, "cut")
+			if size, packs := packFiles(t, after); s.Stats().Packs != packs || s.Stats().Size != size {
+				t.Fatalf("%+v, and %d packs of %d bytes are there", s.Stats(), packs, size)
+			}
 			if _, err := s.Compact(t.Context(), CompactOptions{All: true}); err != nil {
 				t.Fatal(err)
 			}

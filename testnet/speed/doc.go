@@ -9,6 +9,9 @@
 // fsynced before a clock is stopped. It knows the node as its owner does, by
 // operations. It does not know the goals: .ci/figures has them.
 //
+// Beside it run restic, if it is installed, and libp2p as it comes. TestIdleDay
+// lets a day pass on a simulated clock.
+//
 // The way in are the benchmarks; each iteration does the whole work once, so
 // run them with -benchtime 1x and a -count.
 package speed

@@ -41,6 +41,7 @@ var campaigns = []campaign{
 	{"model", "./testnet/model", "Histories|PlantedFaults"},
 	{"powercut-node", "./node", "PowerCut"},
 	{"failures", "./storage/vault", "EachFailure"},
+	{"flips", "./storage/vault", "Flips"},
 	{"kills", "./testnet", "^TestKills$"},
 	{"hostile", "./testnet", "Hostile"},
 }

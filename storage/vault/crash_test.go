@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage/disk/disktest"
 )
@@ -155,80 +153,4 @@ func TestCreationInterrupted(t *testing.T) {
 		}
 	}
 	t.Error("creation never succeeded")
-}
-
-// One flipped bit anywhere: an error, or everything is right.
-func TestFlippedBits(t *testing.T) {
-	v := newVault(t, testOptions())
-	src := t.TempDir()
-	for i := range 5 {
-		write(t, src, fmt.Sprint("file", i), strings.Repeat(fmt.Sprint(i), 3000))
-	}
-	did := mustAdd(t, v, "x", src).Dataset.DID
-	if _, err := v.BumpGeneration(bg, did); err != nil {
-		t.Fatal(err)
-	}
-	if err := v.Close(); err != nil {
-		t.Fatal(err)
-	}
-	want := tree(t, src)
-	var files []string
-	for name := range tree(t, v.dir) {
-		if info, err := os.Stat(v.path(name)); err == nil && info.Mode().IsRegular() && !strings.HasPrefix(name, indexDir) && name != "lock" {
-			files = append(files, name)
-		}
-	}
-	outcomes := map[string]int{}
-	for range 60 {
-		dir := filepath.Join(t.TempDir(), "vault")
-		if err := os.CopyFS(dir, os.DirFS(v.dir)); err != nil {
-			t.Fatal(err)
-		}
-		name := files[rand.IntN(len(files))]
-		path := filepath.Join(dir, name)
-		b, err := os.ReadFile(path)
-		if err != nil || len(b) == 0 {
-			continue
-		}
-		at := rand.IntN(len(b) * 8)
-		b[at/8] ^= 1 << (at % 8)
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		outcomes[flipped(t, dir, did, want, fmt.Sprintf("%s bit %d", name, at))]++
-	}
-	t.Log(outcomes)
-}
-
-func flipped(t *testing.T, dir string, did crypto.DID, want map[string]node, where string) string {
-	v, r, err := Open(dir, crypto.Passphrase([]byte(passphrase)), testOptions())
-	if err != nil {
-		found, err := Repair(bg, dir, crypto.Passphrase([]byte(passphrase)), testOptions())
-		if err != nil || len(found.Damages) == 0 {
-			t.Errorf("%s: repair says %v, %v", where, found, err)
-		}
-		v, r, err = Open(dir, crypto.Passphrase([]byte(passphrase)), testOptions())
-		if err != nil || r.Suspended == "" {
-			t.Errorf("%s: after the repair %+v, %v", where, r, err)
-			return "not repaired"
-		}
-		v.Close()
-		return "refused, repaired, suspended"
-	}
-	defer v.Close()
-	to := t.TempDir()
-	err = v.Export(bg, did, to, ExportOptions{})
-	if err != nil {
-		if bad, err := v.Check(bg, nil); err != nil || len(bad) == 0 {
-			t.Errorf("%s: the export fails and the check finds nothing", where)
-		}
-		return "export refused, check tells"
-	}
-	if d := cmp.Diff(want, tree(t, to)); d != "" {
-		t.Errorf("%s: a wrong answer: %s", where, d)
-	}
-	if d, _ := v.find(did); d.generation != 1 && r.Suspended == "" {
-		t.Errorf("%s: the generation was lost in silence", where)
-	}
-	return "all right"
 }

@@ -58,7 +58,8 @@ type granted struct {
 	until    time.Time
 }
 
-// passed is a grant that its grantee passed on to somebody.
+// passed is a grant that its grantee passed on, whole, to somebody. What was
+// passed on in part is another delegation, which nobody withdraws.
 type passed struct{ grant, to int }
 
 // holding is a view of somebody's data set that was fetched.
@@ -94,12 +95,12 @@ func newNotebook() notebook {
 		answered: map[int]bool{}, received: map[int]bool{}, held: map[holding]version{}}
 }
 
-func (n notebook) clone() notebook {
-	n.contacts, n.sets, n.links = maps.Clone(n.contacts), maps.Clone(n.sets), maps.Clone(n.links)
-	n.given, n.handed, n.over, n.untold = maps.Clone(n.given), maps.Clone(n.handed), maps.Clone(n.over), maps.Clone(n.untold)
-	n.withdrawn, n.delivered, n.answered = maps.Clone(n.withdrawn), maps.Clone(n.delivered), maps.Clone(n.answered)
-	n.received, n.held = maps.Clone(n.received), maps.Clone(n.held)
-	return n
+func (b notebook) clone() notebook {
+	b.contacts, b.sets, b.links = maps.Clone(b.contacts), maps.Clone(b.sets), maps.Clone(b.links)
+	b.given, b.handed, b.over, b.untold = maps.Clone(b.given), maps.Clone(b.handed), maps.Clone(b.over), maps.Clone(b.untold)
+	b.withdrawn, b.delivered, b.answered = maps.Clone(b.withdrawn), maps.Clone(b.delivered), maps.Clone(b.answered)
+	b.received, b.held = maps.Clone(b.received), maps.Clone(b.held)
+	return b
 }
 
 // truth is the whole of it.
@@ -270,7 +271,7 @@ func (t *truth) reason(q question, g granted, b *notebook, at span) answers {
 		doubt = doubt.and(protocol.Expired)
 	}
 	switch {
-	case b.over[q.grant], q.passed && b.withdrawn[passed{q.grant, q.asker}]:
+	case b.over[q.grant], q.passed && q.narrow == "" && b.withdrawn[passed{q.grant, q.asker}]:
 		return doubt.and(protocol.Revoked)
 	case b.suspended:
 		return doubt.and(protocol.Suspended)

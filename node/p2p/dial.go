@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"time"
 
@@ -67,7 +68,8 @@ func (h *Host) dial(ctx context.Context, did crypto.DID, addrs []string, id stri
 		return nil, err
 	}
 	s, err := h.open(ctx, to.ID, id)
-	if err != nil && !errors.Is(err, ErrNotSpoken) && !errors.Is(err, ErrBusy) && h.prune(ctx, to.ID) {
+	gone := errors.Is(err, net.ErrClosed) // the peer has forgotten that connection
+	if err != nil && !errors.Is(err, ErrNotSpoken) && !errors.Is(err, ErrBusy) && (h.prune(ctx, to.ID) || gone) {
 		if err := h.connect(ctx, to); err != nil {
 			return nil, err
 		}
@@ -90,6 +92,8 @@ func (h *Host) open(ctx context.Context, to peer.ID, id string) (network.Stream,
 		return nil, ErrBusy
 	case errors.Is(err, network.ErrReset):
 		return nil, ErrReset
+	case errors.Is(err, net.ErrClosed):
+		return nil, fmt.Errorf("%w: %w", ErrReset, err)
 	}
 	return s, err
 }

@@ -39,7 +39,7 @@ func (c *city) fetch(m move) error {
 			return err
 		})
 	})
-	if differs := c.recount(m.of, before, tries, err == nil); differs != nil {
+	if differs := c.recount(m.of, before, tries, err == nil || key(err) == "fetch.old-head"); differs != nil {
 		return fmt.Errorf("%w; the fetch ended with %v", differs, err)
 	}
 	return c.fetched(m.of, took, r, err)

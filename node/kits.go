@@ -332,8 +332,6 @@ func (n *Node) kitWarnings(r StatusResult) []Notice {
 			list = append(list, Notice{Key: "kit-trouble." + p.Trouble, Args: args})
 		case p.Behind > 0 && !p.There:
 			list = append(list, Notice{Key: "warn-kit-behind", Args: args})
-		case !p.There:
-			list = append(list, Notice{Key: "warn-kit-away", Args: args})
 		}
 	}
 	if len(r.Kits) > 0 || r.Datasets == 0 {

@@ -85,3 +85,23 @@ func land(t *testing.T, fsys disk.FS) (names []crypto.BlockName, err error) {
 	// The store stays open: closing it would sync too.
 	return names, err
 }
+
+// TestLandingSavesOnTheWay: a long fetch that is cut off by a power cut need
+// not ask again for what came before the last sync under way.
+func TestLandingSavesOnTheWay(t *testing.T) {
+	d := disktest.NewDisk()
+	s, _, err := blocks.Open(d, "/packs", blocks.Options{Reserve: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l := landing{store: s, unsaved: syncEvery}
+	block := []byte("came early")
+	name := crypto.NameOf(block)
+	if err := errors.Join(l.keep(t.Context(), name, block), l.wait()); err != nil {
+		t.Fatal(err)
+	}
+	for seed := range uint64(20) {
+		holds(t, d.Crash(rand.New(rand.NewPCG(seed, 1))), []crypto.BlockName{name})
+	}
+}

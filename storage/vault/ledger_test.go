@@ -34,6 +34,7 @@ type ledger struct {
 	pass      string
 	newPass   string // on its way
 	suspended bool   // the grants are, and must stay so
+	mended    bool   // Repair has been done, and need not be again
 }
 
 // ackedSet is a data set as it was acknowledged.

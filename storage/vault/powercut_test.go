@@ -281,7 +281,7 @@ func (b *busy) rotAndRepair() {
 	b.act("repair", "", func() error {
 		_, err := Repair(bg, home, secret, b.opt)
 		return err
-	}, func() {})
+	}, func() { b.mended = true })
 	b.act("open", "", func() (err error) {
 		b.v, _, err = Open(home, secret, b.opt)
 		return err
@@ -516,7 +516,7 @@ func (c *cuts) open(t testing.TB, b *busy, fsys *disktest.Disk, l ledger) (*Vaul
 		return v, r, secret
 	}
 	c.refused++
-	if !stated(err) {
+	if !stated(err) || l.mended {
 		t.Fatalf("it does not open: %v", err)
 	}
 	found, err := Repair(bg, home, secret, opt)

@@ -145,5 +145,5 @@ func cutFiles(fsys disk.FS, folder string, at *journal.DamagedError) (bytes int6
 			}
 		}
 	}
-	return bytes, files, fsys.SyncDir(folder)
+	return bytes, files, nil // durable when the journal is opened, which is next
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/traboule/traboule/storage/disk"
@@ -150,5 +151,36 @@ func TestHole(t *testing.T) {
 				t.Errorf("bytes %d to %d not written, the last frame: %v: %v", from, to, last, err)
 			}
 		}
+	}
+}
+
+// TestPowerCutAfterAFailedCheckpoint: a checkpoint fails at each of its
+// changes, what is appended next is acknowledged in the segment before, and the
+// one that did not come to be does not come back.
+func TestPowerCutAfterAFailedCheckpoint(t *testing.T) {
+	failed := 0
+	disktest.EachFailure(syscall.EIO, func() disk.FS { return disktest.NewDisk() }, func(n int, fsys *disktest.Faulty) {
+		fsys.Arm(0)
+		j, _ := open(t, fsys, small)
+		defer j.Close()
+		add(t, j, fact(0))
+		fsys.Arm(n)
+		if err := j.Checkpoint(t.Context(), 1, []Entry{fact(0)}); err == nil {
+			return
+		}
+		failed++
+		fsys.Mend()
+		add(t, j, fact(1))
+		opt := small
+		opt.Expect.Seq, opt.Expect.Chain = j.Head()
+		for seed := range uint64(40) {
+			after := fsys.FS.(*disktest.Disk).Crash(rand.New(rand.NewPCG(seed, uint64(n))))
+			if _, _, _, err := reopen(after, opt); err != nil {
+				t.Fatalf("%s failed, power cut %d: %v", fsys.Hit(), seed, err)
+			}
+		}
+	})
+	if failed < 3 {
+		t.Errorf("only %d failures", failed)
 	}
 }

@@ -168,8 +168,8 @@ func lowered(to time.Time) vault.Fact {
 
 // LowerClock takes the clock as it stands for right, although the journal has
 // seen a later time: an act of the owner, who shows it by the secret.
-func LowerClock(ctx context.Context, home string, secret Secret) error {
-	n, err := OpenHome(ctx, Options{Home: home, Secret: secret})
+func LowerClock(ctx context.Context, opt Options) error {
+	n, err := OpenHome(ctx, opt)
 	if err != nil {
 		return err
 	}

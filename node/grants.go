@@ -27,9 +27,6 @@ const (
 	// renewAfter is the age at which the node renews its own link, long before
 	// grant.NodeLinkLife ends it.
 	renewAfter = 60 * 24 * time.Hour
-	// fromTheFuture is how far ahead a link of ours may begin before it is
-	// taken for one that was signed while the clock was wrong.
-	fromTheFuture = time.Hour
 )
 
 func newNonce() []byte {
@@ -54,14 +51,15 @@ func (n *Node) birth(dataset crypto.Signer) ([]vault.Fact, error) {
 	return []vault.Fact{f}, nil
 }
 
-// renew signs the node's own link anew where it has aged.
+// renew signs the node's own link anew where it has aged, or has not begun: it
+// was signed while the clock stood ahead.
 func (n *Node) renew(ctx context.Context, dataset crypto.DID) (grant.Chain, error) {
 	chain := n.book.chainOf(dataset)
 	if len(chain) < 2 {
 		return nil, problem.New(problem.Damaged, "dataset.no-links", "dataset", string(dataset))
 	}
 	age := n.now().Sub(time.Unix(*chain[grant.LinkNode].NotBefore, 0))
-	if n.gate.Behind() > 0 || age > -fromTheFuture && age < renewAfter {
+	if n.gate.Behind() > 0 || age >= 0 && age < renewAfter {
 		return chain, nil
 	}
 	appointed, err := grant.AppointNode(n.keys.Owner(), dataset, n.keys.Node().DID(), n.now(), newNonce())

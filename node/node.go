@@ -53,8 +53,10 @@ type CreateOptions struct {
 	Keyfile    []byte // if set, opens the vault too: the node may open itself
 	Weak       bool   // cheap key derivation, for tests alone
 
-	// Files may stand in for the computer's file system, as in [Options].
+	// Files and Now may stand in for the computer's file system and clock, as in
+	// [Options].
 	Files disk.FS
+	Now   func() time.Time
 }
 
 // argon is the cost of the passphrase; zero is the default.
@@ -103,6 +105,10 @@ type Options struct {
 	// Commands may listen for commands elsewhere, for tests whose Home is no
 	// folder of the computer's. Default: [control.Listen] in Home.
 	Commands func() (net.Listener, error)
+
+	// Growth is how many bytes the journal grows between two checkpoints, at
+	// least; tests have little and want many. Default: the vault's.
+	Growth int64
 }
 
 // RunInfo is what there is to say once the node is on the network.
@@ -167,7 +173,7 @@ func create(opt CreateOptions) (Created, error) {
 			return Created{}, err
 		}
 	}
-	v, err := vault.Create(opt.Home, keys, vault.Options{FS: opt.Files})
+	v, err := vault.Create(opt.Home, keys, vault.Options{FS: opt.Files, Now: opt.Now})
 	if err != nil {
 		return Created{}, err
 	}
@@ -179,7 +185,7 @@ func create(opt CreateOptions) (Created, error) {
 // missing folder. Its grants are suspended until the owner confirms them. It
 // is over in a second or two, and not to be interrupted.
 func Restore(_ context.Context, opt RestoreOptions) (Created, error) {
-	v, err := vault.Restore(bytes.NewReader(opt.Kit), opt.Words, opt.Home, opt.Passphrase, vault.Options{FS: opt.Files, Argon: opt.argon()})
+	v, err := vault.Restore(bytes.NewReader(opt.Kit), opt.Words, opt.Home, opt.Passphrase, vault.Options{FS: opt.Files, Now: opt.Now, Argon: opt.argon()})
 	if err != nil {
 		return Created{}, aboutKit(err)
 	}
@@ -216,7 +222,9 @@ func openHome(opt Options) (*Node, error) {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &Node{opt: opt, book: newBook(), kits: newKits()}
-	v, report, err := vault.Open(opt.Home, opt.Secret.crypto(), vault.Options{FS: opt.Files, Now: opt.Now, Birth: n.birth, Witness: opt.Witness})
+	v, report, err := vault.Open(opt.Home, opt.Secret.crypto(), vault.Options{
+		FS: opt.Files, Now: opt.Now, Birth: n.birth, Witness: opt.Witness, Growth: opt.Growth,
+	})
 	if err != nil {
 		return nil, err
 	}

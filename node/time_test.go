@@ -128,13 +128,12 @@ func TestClockSetBack(t *testing.T) {
 		alice.restart()
 	}
 	alice.close()
-	if err := LowerClock(t.Context(), alice.home, Secret{Passphrase: []byte("another")}); err == nil {
+	if err := LowerClock(t.Context(), Options{Home: alice.home, Secret: Secret{Passphrase: []byte("another")}}); err == nil {
 		t.Fatal("anybody can lower the mark")
 	}
-	if err := LowerClock(t.Context(), alice.home, alice.secret()); err != nil {
+	if err := LowerClock(t.Context(), Options{Home: alice.home, Secret: alice.secret(), Now: alice.clock.now}); err != nil {
 		t.Fatal(err)
 	}
-	alice.clock.advance(time.Since(alice.clock.now())) // LowerClock reads the computer's
 	for range 2 {
 		alice.open()
 		alice.start()
@@ -162,5 +161,28 @@ func TestGranteesClockIsWrong(t *testing.T) {
 		if p.Args["here"] != moment(bob.clock.now()) || p.Args["time"] != moment(alice.clock.now()) {
 			t.Errorf("it says %v", p.Args)
 		}
+	}
+}
+
+// TestGrantFromTheFuture: what was granted while the clock stood ahead is good
+// once the clock is right, for those who took it and for those who were away.
+func TestGrantFromTheFuture(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{20 * time.Minute, 10 * day} {
+		alice, bob := newPerson(t, "alice", newClock()), newPerson(t, "bob", newClock())
+		meet(alice, bob)
+		alice.leave()
+		alice.clock.advance(ahead)
+		alice.add("notes", tree{"a": "a"})
+		r := do(alice, Grant, GrantRequest{Name: "notes", To: "bob", For: 90 * day})
+		alice.close()
+		alice.clock.advance(-ahead)
+		if err := LowerClock(t.Context(), Options{Home: alice.home, Secret: alice.secret(), Now: alice.clock.now}); err != nil {
+			t.Fatal(err)
+		}
+		alice.open()
+		alice.start()
+		do(bob, Fetch, FetchRequest{Grant: r.Link})
+		bob.sound()
 	}
 }

@@ -37,7 +37,7 @@ func (a *app) repair(cmd *cobra.Command, clock bool) error {
 		return err
 	}
 	if clock {
-		if err := node.LowerClock(cmd.Context(), home, secret); err != nil {
+		if err := node.LowerClock(cmd.Context(), node.Options{Home: home, Secret: secret}); err != nil {
 			return err
 		}
 		return a.show(node.None{}, func() { a.say("repair.clock") })

@@ -188,23 +188,22 @@ func (c *check) profile() *fault {
 }
 
 // timely tells what is wrong with the times of the invocation, and of its
-// proofs. An upper link that aged is renewed by asking for it.
+// proofs. An upper link that aged, or that was signed while the clock stood
+// ahead, is renewed by asking for it.
 func (c *check) timely() *fault {
 	if c.untimely != nil {
 		return tell(LayerGate, protocol.Clock, c.now.told, "%w", c.untimely)
 	}
 	for i, d := range c.chain {
-		if d.NotBefore != nil && c.now.at < *d.NotBefore {
+		early, late := d.NotBefore != nil && c.now.at < *d.NotBefore, d.Expires != nil && c.now.at > *d.Expires
+		switch {
+		case !early && !late, i <= grant.LinkNode && c.inv.Command == grant.CommandChain:
+		case i <= grant.LinkNode:
+			return tell(LayerUCAN, protocol.Refresh, 0, "proof %d is not of this time: an upper link", i)
+		case early:
 			return tell(LayerUCAN, protocol.NotYet, *d.NotBefore, "proof %d is not yet valid", i)
-		}
-		if d.Expires == nil || c.now.at <= *d.Expires {
-			continue
-		}
-		if i > grant.LinkNode {
+		default:
 			return tell(LayerUCAN, protocol.Expired, *d.Expires, "proof %d expired", i)
-		}
-		if c.inv.Command != grant.CommandChain {
-			return tell(LayerUCAN, protocol.Refresh, 0, "proof %d expired: an upper link", i)
 		}
 	}
 	return nil

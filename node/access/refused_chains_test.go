@@ -85,6 +85,7 @@ func timeRefusals() []refusal {
 			w.now = start.Add(grant.NodeLinkLife)
 			return w.ask(chain)
 		}},
+		{"an upper link that has not begun", byUCAN, protocol.Refresh, func(w *world) *attempt { return w.after(start.Add(-2 * time.Minute)) }},
 		{"no expiry on a third party's grant", byProfile, denied, linked(4, 2, func(_ *world, c *ucan.DelegationClaims) { c.Expires = nil })},
 		{"no expiry on a device link", byProfile, denied, linked(4, 3, func(_ *world, c *ucan.DelegationClaims) { c.Expires = nil })},
 		{"an invocation without expiry", byGate, denied, asking(func(_ *world, a *attempt) { a.claims.Expires = nil })},

@@ -58,6 +58,7 @@ type home struct {
 	number int
 	disk   *disktest.Disk
 	off    atomic.Int64 // of the clock, in nanoseconds
+	words  string       // of recovery
 	keys   *crypto.Keyring
 	did    crypto.DID // of the owner
 	node   *node.Node
@@ -106,12 +107,11 @@ func (h *home) address(port int) string {
 // settleIn makes the node and keeps a copy of its keys, for a hand that does
 // not keep to the protocol.
 func (h *home) settleIn() error {
-	_, err := node.Create(context.Background(), node.CreateOptions{
-		Home: homeDir, Passphrase: []byte(passphrase), Weak: true, Files: h.disk,
-	})
+	made, err := node.Create(context.Background(), h.creation())
 	if err != nil {
 		return err
 	}
+	h.words = made.Words
 	v, _, err := vault.Open(homeDir, crypto.Passphrase([]byte(passphrase)), vault.Options{FS: h.disk})
 	if err != nil {
 		return err
@@ -127,13 +127,23 @@ func (h *home) settleIn() error {
 	return err
 }
 
+func (h *home) creation() node.CreateOptions {
+	return node.CreateOptions{Home: homeDir, Passphrase: []byte(passphrase), Weak: true, Files: h.disk, Now: h.now}
+}
+
+// options are those of a node whose journal gets a checkpoint whenever there
+// is twice as much to be left out.
+func (h *home) options() node.Options {
+	return node.Options{
+		Home: homeDir, Witness: witnessDir, Secret: node.Secret{Passphrase: []byte(passphrase)},
+		Listen: []string{h.address(4721)}, Now: h.now, Files: h.disk, Commands: newNobody, Growth: 1,
+		Network: func(o *p2p.Options) { o.Transports = h.transports() },
+	}
+}
+
 // start opens the home and puts the node on the network.
 func (h *home) start() error {
-	n, err := node.OpenHome(context.Background(), node.Options{
-		Home: homeDir, Witness: witnessDir, Secret: node.Secret{Passphrase: []byte(passphrase)},
-		Listen: []string{h.address(4721)}, Now: h.now, Files: h.disk, Commands: newNobody,
-		Network: func(o *p2p.Options) { o.Transports = h.transports() },
-	})
+	n, err := node.OpenHome(context.Background(), h.options())
 	if err != nil {
 		return fmt.Errorf("%s's node does not open: %w", h.name(), err)
 	}

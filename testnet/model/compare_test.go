@@ -329,7 +329,7 @@ func (c *city) sound(h *home) error {
 		}
 	}
 	for number := range c.truth.books[h.number].given {
-		if got, want := told[c.grants[number].id], c.truth.books[h.number].delivered[number]; got != want {
+		if got, want := told[c.grants[number].id], c.truth.books[h.number].delivered[number]; got > want || got < want && !c.truth.books[h.number].fromKit {
 			return fmt.Errorf("%s's log tells of %d deliveries under #%d, the truth says %d", h.name(), got, number, want)
 		}
 	}

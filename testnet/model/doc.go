@@ -12,8 +12,9 @@
 // A history is a list of moves, drawn from a seed: data sets come, change and
 // go; owners meet, grant, revoke and dismiss; grantees fetch, pass on, withdraw;
 // some lie (stolen chains, stolen and repeated invocations, dates put back);
-// power is cut, disks are put back from backups, wires are cut, clocks run and
-// stand wrong. One move follows the other, and those that say so overlap
+// power is cut, disks are put back from backups, homes are made anew from recovery
+// kits, wires are cut, clocks run and stand wrong. The journals get checkpoints
+// all the time. One move follows the other, and those that say so overlap
 // with the one thing they disturb: a revocation or a power cut in the middle of
 // a fetch. There either outcome is right, but what was acknowledged counts, and
 // no byte leaves after the revocation returned.

@@ -38,6 +38,9 @@ const (
 	reset     verb = "reset"     // and is right again
 	backup    verb = "backup"    // who's home is copied
 	putBack   verb = "put back"  // the backup of takes its place
+	kit       verb = "kit"       // who saves a recovery kit, and the blocks as they are
+	restore   verb = "restore"   // who makes the home anew from the kit of
+	lower     verb = "lower"     // who says that their clock is right as it stands
 	confirm   verb = "confirm"   // who confirms their grants
 	settle    verb = "settle"    // everybody waits
 	compact   verb = "compact"   // who's node gives room back
@@ -76,7 +79,7 @@ func (m move) String() string {
 		if m.large {
 			b.WriteString(", large")
 		}
-	case remove, revoke, fetch, overtake, blackout, edge, putBack:
+	case remove, revoke, fetch, overtake, blackout, edge, putBack, restore:
 		fmt.Fprintf(&b, " #%d", m.of)
 	case give:
 		fmt.Fprintf(&b, " #%d to %s, view %q, for %v", m.of, names[m.with], m.view, m.span)
@@ -107,6 +110,7 @@ type author struct {
 	sets    []move
 	grants  []move
 	copies  []move
+	kits    []move
 }
 
 // draw makes a history of about so many moves: the same for the same seed.
@@ -143,6 +147,8 @@ func (a *author) write(m move) move {
 		a.grants = append(a.grants, m)
 	case backup:
 		a.copies = append(a.copies, m)
+	case kit:
+		a.kits = append(a.kits, m)
 	case meet:
 		a.met = append(a.met, [2]int{m.who, m.with}, [2]int{m.with, m.who})
 	}
@@ -200,8 +206,8 @@ func (a *author) drawPresent() {
 		}
 	}
 	a.write(m)
-	if m.hand == "own" && a.rng.IntN(3) == 0 {
-		if a.rng.IntN(3) == 0 {
+	if m.hand == "own" && a.rng.IntN(2) == 0 {
+		if a.rng.IntN(2) == 0 {
 			a.write(move{verb: crash, who: g.who})
 		}
 		a.write(move{verb: present, who: g.with, of: g.number, hand: "replay"})
@@ -274,8 +280,17 @@ var menu = []struct {
 			a.relive(c.who)
 		}
 	}},
+	{2, func(a *author) { a.write(move{verb: kit, who: a.anybody()}) }},
+	{2, func(a *author) {
+		if k := pick(a.rng, a.kits); len(a.kits) > 0 {
+			a.write(move{verb: restore, who: k.who, of: k.number})
+			a.relive(k.who)
+		}
+	}},
+	{1, func(a *author) { a.misjudge(pick(a.rng, a.grants)) }},
 	{2, func(a *author) { a.write(move{verb: compact, who: a.anybody()}) }},
 	{3, func(a *author) { a.undo(putBack, confirm) }},
+	{1, func(a *author) { a.undo(restore, confirm) }},
 	{1, func(a *author) { w := a.anybody(); a.acquaint(w, a.somebodyElse(w)) }},
 	{1, func(a *author) { m := pick(a.rng, a.met); a.write(move{verb: dismiss, who: m[0], with: m[1]}) }},
 	{4, func(a *author) { a.write(move{verb: settle}) }},
@@ -283,10 +298,10 @@ var menu = []struct {
 
 // sometimesAsk has somebody ask at once for what a grant gave, by any hand.
 func (a *author) sometimesAsk(g move) {
-	if a.rng.IntN(2) == 0 {
+	if a.rng.IntN(3) == 0 {
 		return
 	}
-	hand := []string{"own", "onward", "links", "backdated"}[a.rng.IntN(4)]
+	hand := []string{"own", "onward", "onward", "links", "backdated"}[a.rng.IntN(5)]
 	who := g.with
 	for hand == "onward" && (who == g.with || who == g.who) {
 		who = a.anybody()
@@ -317,6 +332,19 @@ func (a *author) relive(who int) {
 		a.write(move{verb: fetch, who: g.with, of: g.number})
 		return
 	}
+}
+
+// misjudge has a giver's clock run ahead, and the giver believe it too little
+// or too much: the mark that it left is lowered, now or never.
+func (a *author) misjudge(g move) {
+	a.write(move{verb: misset, who: g.who, span: 2 * time.Hour})
+	if a.rng.IntN(2) == 0 {
+		a.write(move{verb: change, who: g.who, of: g.of})
+	}
+	a.write(move{verb: reset, who: g.who})
+	a.sometimesAsk(g)
+	a.write(move{verb: lower, who: g.who})
+	a.write(move{verb: fetch, who: g.with, of: g.number})
 }
 
 // undo ends what the last move of a kind did, unless that is done already.

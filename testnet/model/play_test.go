@@ -19,7 +19,7 @@ func (c *city) play(m move) error {
 		blackout: c.blackout, crash: c.crash, stop: c.stop, start: c.startMove, cutWire: c.cut, joinWire: c.cut,
 		tick: c.tick, edge: c.edge, misset: c.misset, reset: c.misset, backup: c.backup, putBack: c.putBack,
 		confirm: c.confirm, settle: func(move) error { return c.settle() },
-		compact: c.compact,
+		compact: c.compact, kit: c.kit, restore: c.restore, lower: c.lower,
 	}
 	if err := plays[m.verb](m); err != nil {
 		return err
@@ -187,13 +187,15 @@ func (c *city) putBack(m move) error {
 		book.life = max(book.life+1, int(h.now().Unix()))
 	}
 	c.truth.books[m.who] = book
-	if !running {
-		if err := h.start(); err != nil {
-			return err
-		}
-		return h.stop()
+	return h.startAnew(running)
+}
+
+// startAnew starts a node, and stops it again if it was not running before.
+func (h *home) startAnew(running bool) error {
+	if err := h.start(); err != nil || running {
+		return err
 	}
-	return h.start()
+	return h.stop()
 }
 
 func (c *city) compact(m move) error {

@@ -63,6 +63,9 @@ func (c *city) presented(m move, d *demand, code protocol.Code) error {
 	}
 	g := c.truth.grants[m.of]
 	c.truth.books[g.from].answered[d.number] = true
+	if d.asker == g.to { // it was their node's key, and whoever fetches has the grant
+		c.truth.books[g.from].handed[m.of] = true
+	}
 	v := c.truth.books[g.from].sets[g.set]
 	if files := uint64(len(v.tree.cut(d.view))); d.head.Counts.Files != files || d.head.Generation != uint64(v.raised) ||
 		uint32(d.head.Sequence) != uint32(v.number) {

@@ -86,7 +86,8 @@ type notebook struct {
 	answered  map[int]bool // questions that were admitted
 	received  map[int]bool
 	held      map[holding]version
-	latest    time.Time // that its clock showed while it ran
+	latest    time.Time // that its clock showed while it ran, or since its mark was lowered
+	fromKit   bool      // its log begins with what was in a kit
 }
 
 func newNotebook() notebook {
@@ -185,7 +186,8 @@ const (
 	skew      = 60 * time.Second              // between the clocks of two who talk
 	tolerance = 2 * time.Minute               // that a clock may stand behind its mark
 	markLag   = 5*time.Minute + 2*time.Minute // at most, from the clock to its mark
-	linkLife  = 90*24*time.Hour - time.Minute
+	linkLife  = 90*24*time.Hour - linkLead
+	linkLead  = time.Minute // that a link begins before it is signed
 	slack     = 3 * time.Second
 )
 
@@ -237,8 +239,8 @@ func (b *notebook) judgingTime(at span) (span, answers) {
 	case at.to.Before(b.latest):
 		at.to = b.latest
 	}
-	// The mark may stand anywhere; and links that were signed since it begin later.
-	return at, only(served, protocol.Clock, protocol.NotYet)
+	// The mark may stand anywhere.
+	return at, only(served, protocol.Clock)
 }
 
 // timely says whether a question was made now.
@@ -257,10 +259,10 @@ func timely(made, at span) answers {
 func (t *truth) reason(q question, g granted, b *notebook, at span) answers {
 	doubt := only()
 	if !q.links && !q.renewed {
-		switch end := q.signed.Add(linkLife); {
-		case at.from.After(end.Add(slack)):
+		switch begin, end := q.signed.Add(-linkLead), q.signed.Add(linkLife); {
+		case at.from.After(end.Add(slack)), at.to.Before(begin.Add(-slack)):
 			return only(protocol.Refresh)
-		case at.to.After(end.Add(-slack)):
+		case at.to.After(end.Add(-slack)), at.from.Before(begin.Add(slack)):
 			doubt = doubt.and(protocol.Refresh)
 		}
 	}

@@ -115,7 +115,8 @@ func (c *check) checkLinks(proofs [][]byte) *fault {
 	return nil
 }
 
-// judge takes the steps that need the proofs.
+// judge takes the steps that need the proofs. Those of a good invocation are
+// remembered, so that nobody who is refused fills the memory.
 func (c *check) judge(tokens [][]byte) *fault {
 	steps := []func() *fault{
 		func() *fault { return c.resolve(tokens) },
@@ -126,6 +127,7 @@ func (c *check) judge(tokens [][]byte) *fault {
 			return f
 		}
 	}
+	c.gate.verified.keep(c.proofs, c.chain[grant.LinkGrant].Audience)
 	return nil
 }
 
@@ -165,7 +167,6 @@ func (c *check) place() *fault {
 		return deny(LayerGate, "the chain does not pass through this node")
 	}
 	c.audience = true
-	c.gate.verified.keep(c.proofs)
 	return nil
 }
 

@@ -2,6 +2,8 @@
 
 package access
 
+import "crypto/sha256"
+
 // Verified is how many proofs the gate remembers as verified.
 func (g *Gate) Verified() int {
 	g.verified.mu.Lock()
@@ -10,4 +12,14 @@ func (g *Gate) Verified() int {
 		return -1
 	}
 	return g.verified.recent.Len()
+}
+
+// Remembers says whether all these proofs are remembered.
+func (g *Gate) Remembers(tokens [][]byte) bool {
+	for _, token := range tokens {
+		if g.verified.find(sha256.Sum256(token)) == nil {
+			return false
+		}
+	}
+	return true
 }

@@ -73,7 +73,7 @@ func New(opt Options) *Gate {
 		opt.Share = (opt.Seen + 15) / 16
 	}
 	return &Gate{
-		opt: opt, verified: newVerified(opt.Verified), clock: mark{at: unixOrZero(opt.Mark)},
+		opt: opt, verified: newVerified(opt.Self, opt.Verified), clock: mark{at: unixOrZero(opt.Mark)},
 		seen: seen{until: make(map[[32]byte]memory), held: make(map[crypto.DID]int), limit: opt.Seen, share: opt.Share},
 		uses: make(uses),
 	}

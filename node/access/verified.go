@@ -6,6 +6,7 @@ import (
 	"container/list"
 	"sync"
 
+	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/protocol/grant"
 	"github.com/traboule/traboule/protocol/ucan"
 )
@@ -35,20 +36,34 @@ func (p *proof) profile(asGrant bool) error {
 	return p.noGrant
 }
 
-// verified remembers proofs by the digest of their bytes: those of chains to
-// data sets of this node only, so that strangers cannot push them out.
+// verified remembers proofs by the digest of their bytes: those of invocations
+// that were good, so that nobody who is refused can push them out. What a
+// grantee wrote (the links below the grant) takes of the grantee's share.
 type verified struct {
+	self   crypto.DID
 	mu     sync.Mutex
 	limit  int
-	recent *list.List // of *proof, most recent first
+	share  int
+	recent *list.List // of *kept, most recent first
 	at     map[[32]byte]*list.Element
+	held   map[crypto.DID]int // by grantee, how many of them are theirs
 }
 
-func newVerified(limit int) *verified {
-	return &verified{limit: limit, recent: list.New(), at: make(map[[32]byte]*list.Element)}
+// kept is a proof that is remembered, and whose share it takes: "" for nobody's.
+type kept struct {
+	*proof
+	grantee crypto.DID
 }
 
-// open finds the proof, or decodes its token and verifies the signature.
+func newVerified(self crypto.DID, limit int) *verified {
+	return &verified{
+		self: self, limit: limit, share: max(grant.MaxLinks, limit/16), recent: list.New(),
+		at: make(map[[32]byte]*list.Element), held: make(map[crypto.DID]int),
+	}
+}
+
+// open finds the proof, or decodes its token and verifies the signature. What
+// others say in its meta is not looked at: it may be large, and decides nothing.
 func (v *verified) open(digest [32]byte, token []byte) (*proof, error) {
 	if p := v.find(digest); p != nil {
 		return p, nil
@@ -56,6 +71,9 @@ func (v *verified) open(digest [32]byte, token []byte) (*proof, error) {
 	d, err := ucan.DecodeDelegation(token)
 	if err != nil {
 		return nil, err
+	}
+	if d.Issuer != v.self {
+		d.Meta = nil
 	}
 	return &proof{digest: digest, delegation: d}, nil
 }
@@ -68,20 +86,51 @@ func (v *verified) find(digest [32]byte) *proof {
 		return nil
 	}
 	v.recent.MoveToFront(e)
-	return e.Value.(*proof)
+	return e.Value.(kept).proof
 }
 
-func (v *verified) keep(proofs []*proof) {
+// keep remembers the proofs of a chain to a grantee, root first.
+func (v *verified) keep(proofs []*proof, grantee crypto.DID) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, p := range proofs {
+	for i, p := range proofs {
 		if _, ok := v.at[p.digest]; ok {
 			continue
 		}
-		v.at[p.digest] = v.recent.PushFront(p)
-		if v.recent.Len() > v.limit {
-			oldest := v.recent.Remove(v.recent.Back()).(*proof)
-			delete(v.at, oldest.digest)
+		k := kept{proof: p}
+		if i > grant.LinkGrant {
+			k.grantee = grantee
+			v.makeRoom(grantee)
 		}
+		v.at[p.digest] = v.recent.PushFront(k)
+		if k.grantee != "" {
+			v.held[k.grantee]++
+		}
+		if v.recent.Len() > v.limit {
+			v.drop(v.recent.Back())
+		}
+	}
+}
+
+// makeRoom drops the oldest proof of a grantee whose share is full.
+func (v *verified) makeRoom(grantee crypto.DID) {
+	if v.held[grantee] < v.share {
+		return
+	}
+	e := v.recent.Back()
+	for e.Value.(kept).grantee != grantee {
+		e = e.Prev()
+	}
+	v.drop(e)
+}
+
+func (v *verified) drop(e *list.Element) {
+	k := v.recent.Remove(e).(kept)
+	delete(v.at, k.digest)
+	if k.grantee == "" {
+		return
+	}
+	if v.held[k.grantee]--; v.held[k.grantee] == 0 {
+		delete(v.held, k.grantee)
 	}
 }

@@ -102,12 +102,13 @@ func (j *Journal) Segments() []Segment {
 // ReadLive is [Journal.Read] from the newest checkpoint on.
 func (j *Journal) ReadLive(fn func(Entry) error) error {
 	from := uint64(0)
-	for _, seg := range j.Segments() {
+	segments := j.Segments() // once: a checkpoint that lands meanwhile repeats what is read already
+	for _, seg := range segments {
 		if seg.Checkpoint {
 			from = seg.First
 		}
 	}
-	return j.Read(from, fn)
+	return j.read(segments, from, fn)
 }
 
 // Read calls fn with every durable entry from place from on, also those that
@@ -115,7 +116,11 @@ func (j *Journal) ReadLive(fn func(Entry) error) error {
 // verified again on the way. The entries' bytes are valid during the call.
 // Reading works while others append, and on a broken journal.
 func (j *Journal) Read(from uint64, fn func(Entry) error) error {
-	for _, seg := range j.Segments() {
+	return j.read(j.Segments(), from, fn)
+}
+
+func (j *Journal) read(segments []Segment, from uint64, fn func(Entry) error) error {
+	for _, seg := range segments {
 		if seg.Last < from || seg.Last < seg.First {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -485,6 +486,35 @@ func TestTakeBackLooks(t *testing.T) {
 	}
 }
 
+// TestTakeBackLooksForTheHead: nor when the file verifies and is another one.
+func TestTakeBackLooksForTheHead(t *testing.T) {
+	d, other := disktest.NewDisk(), disktest.NewDisk()
+	moody := &moodyDisk{FS: d}
+	j, _ := open(t, moody, small)
+	add(t, j, fact(0))
+	k, _ := open(t, other, small)
+	e := fact(0)
+	e.Time++
+	add(t, k, e)
+	moody.fails = "sync"
+	j.Append(t.Context(), fact(1))
+	moody.fails = ""
+	data, err := disk.ReadFile(other, segmentName(dir, 1), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := d.OpenFile(segmentName(dir, 1), os.O_RDWR, 0)
+	if err == nil {
+		_, err = file.WriteAt(data, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Append(t.Context(), fact(2)); !errors.Is(err, ErrBroken) {
+		t.Errorf("appended to another segment: %v", err)
+	}
+}
+
 func TestReplayErrorAndReadErrorPassThrough(t *testing.T) {
 	d := disktest.NewDisk()
 	j, _ := open(t, d, small)
@@ -545,4 +575,39 @@ func TestManyGoroutines(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestReadLiveOnce: what is live comes once, also while checkpoints land.
+func TestReadLiveOnce(t *testing.T) {
+	j, _ := open(t, disktest.NewDisk(), small)
+	add(t, j, fact(0))
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(done)
+		for range 2000 {
+			seq, _ := j.Head()
+			if err := j.Checkpoint(t.Context(), seq, []Entry{fact(0)}); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 4 {
+		wg.Go(func() {
+			for {
+				n := 0
+				if err := j.ReadLive(func(Entry) error { n++; return nil }); err != nil || n != 1 {
+					t.Errorf("what is live was told %d times, want once: %v", n, err)
+					return
+				}
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

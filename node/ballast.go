@@ -3,6 +3,7 @@
 package node
 
 import (
+	"crypto/rand"
 	"os"
 	"path/filepath"
 
@@ -13,9 +14,9 @@ import (
 // copies a few times over.
 const ballastSize = 2 << 20
 
-// ballastName is a file without content in the node's folder. Blocks leave
-// room on the disk for what ends passages, but other programs may take it; this
-// file is nobody else's.
+// ballastName is a file of noise, so that no file system makes it smaller, in
+// the node's folder. Blocks leave room on the disk for what ends passages, but
+// other programs may take it; this file is nobody else's.
 const ballastName = "ballast"
 
 // loadBallast makes the ballast, unless it is there or room is short. It is not
@@ -33,7 +34,9 @@ func (n *Node) loadBallast() {
 	if err != nil {
 		return
 	}
-	_, err = f.Write(make([]byte, ballastSize))
+	noise := make([]byte, ballastSize)
+	rand.Read(noise) // never fails (crypto/rand)
+	_, err = f.Write(noise)
 	if closing := f.Close(); err != nil || closing != nil {
 		_ = n.files().Remove(name) // tried again later
 	}

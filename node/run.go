@@ -19,7 +19,6 @@ import (
 	"github.com/traboule/traboule/protocol/contact"
 	"github.com/traboule/traboule/protocol/offer"
 	"github.com/traboule/traboule/protocol/transfer"
-	"github.com/traboule/traboule/storage/journal"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -82,7 +81,7 @@ func (n *Node) run(ctx context.Context, ready func(RunInfo)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return host.Run(ctx) })
 	group.Go(func() error { return control.Serve(ctx, commands, n.command) })
-	group.Go(func() error { return l.tend(ctx) })
+	group.Go(func() error { l.tend(ctx); return nil })
 	group.Go(func() error { return n.keepKits(ctx) })
 	group.Go(func() error { return n.keepUp(ctx) })
 	ready(RunInfo{
@@ -125,18 +124,16 @@ func (l *link) present(serve func(context.Context, protocol.Stream)) func(contex
 	}
 }
 
-// tend does what is due from time to time, until ctx is done.
-func (l *link) tend(ctx context.Context) error {
+// tend does what is due from time to time, until ctx is done. A disk that
+// fails is no reason to stop: what must be written first is refused while it
+// does, and the journal takes back what is in doubt before it writes again.
+func (l *link) tend(ctx context.Context) {
 	tick := time.NewTicker(retryEvery)
 	defer tick.Stop()
 	for {
 		l.node.kits.touch() // what they are on may have been plugged in
 		l.handOver(ctx)
-		err := l.node.housekeeping(ctx)
-		if errors.Is(err, journal.ErrBroken) {
-			return err // nothing can be promised any more until the node is started anew
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := l.node.housekeeping(ctx); err != nil && ctx.Err() == nil {
 			l.node.opt.Log.Error("housekeeping", "error", err)
 		}
 		if err := l.node.vault.Rest(); err != nil {
@@ -144,39 +141,56 @@ func (l *link) tend(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 	}
 }
 
-// housekeeping writes what is due: the clock mark, the denials of grantees, our own links that have aged, half revocations.
+// housekeeping does what is due: the clock mark, the denials of grantees, our
+// own links that have aged, half revocations, a checkpoint, the pace of grants
+// that are over, the ballast. None waits for another that fails.
 func (n *Node) housekeeping(ctx context.Context) error {
-	if at, due := n.gate.MarkDue(); due {
-		if err := n.record(ctx, vault.Fact{Kind: factClock, Public: publicMark(at)}); err != nil {
-			return err
-		}
-	}
-	if now := n.now(); now.Sub(n.denialsSaved) >= denialsEvery {
-		n.denialsSaved = now
-		if err := n.saveDenials(ctx, false); err != nil {
-			return err
-		}
+	var failed error
+	for _, do := range []func(context.Context) error{
+		n.markClock, n.noteDenials, n.renewLinks, n.finishRevocations, n.checkpoint,
+	} {
+		failed = errors.Join(failed, do(ctx))
 	}
 	n.pace.forget(n.isOver)
 	n.loadBallast()
+	return failed
+}
+
+// markClock writes down how late it is, if that is due.
+func (n *Node) markClock(ctx context.Context) error {
+	at, due := n.gate.MarkDue()
+	if !due {
+		return nil
+	}
+	return n.record(ctx, vault.Fact{Kind: factClock, Public: publicMark(at)})
+}
+
+// noteDenials writes the denials of grantees, if that is due.
+func (n *Node) noteDenials(ctx context.Context) error {
+	now := n.now()
+	if now.Sub(n.denialsSaved) < denialsEvery {
+		return nil
+	}
+	n.denialsSaved = now
+	return n.saveDenials(ctx, false)
+}
+
+// renewLinks renews our own links that have aged.
+func (n *Node) renewLinks(ctx context.Context) error {
+	var failed error
 	for _, d := range n.vault.Datasets() {
-		if d.From != "" {
-			continue
-		}
-		if _, err := n.renew(ctx, d.DID); err != nil {
-			return err
+		if d.From == "" {
+			_, err := n.renew(ctx, d.DID)
+			failed = errors.Join(failed, err)
 		}
 	}
-	if err := n.finishRevocations(ctx); err != nil {
-		return err
-	}
-	return n.checkpoint(ctx)
+	return failed
 }
 
 // handOver pushes grants and revocations that their grantee has not

@@ -297,12 +297,24 @@ func (n *Node) kitPlaces() []KitPlace {
 		if p.seq < last {
 			place.Behind, _ = n.vault.ChangesSince(p.seq, countsAsChange) // a damaged journal is told elsewhere
 		}
-		if why := n.kits.troubleAt(p.path).why; why != nil {
+		if why := n.whyBehind(place); why != nil {
 			place.Trouble, place.why = troubleOf(why), why.Error()
 		}
 		list = append(list, place)
 	}
 	return list
+}
+
+// whyBehind is what keeps a kit from being renewed, if that is known: from the
+// last try, or, as that may have been another process's, from what lies there.
+func (n *Node) whyBehind(p KitPlace) error {
+	if why := n.kits.troubleAt(p.Path).why; why != nil || p.Behind == 0 {
+		return why
+	}
+	if why := n.mayReplace(p.Path); !errors.Is(why, fs.ErrNotExist) {
+		return why
+	}
+	return nil
 }
 
 // countsAsChange leaves out what comes with a change of another kind.
@@ -332,6 +344,8 @@ func (n *Node) kitWarnings(r StatusResult) []Notice {
 			list = append(list, Notice{Key: "kit-trouble." + p.Trouble, Args: args})
 		case p.Behind > 0 && !p.There:
 			list = append(list, Notice{Key: "warn-kit-behind", Args: args})
+		case p.Behind > 0:
+			list = append(list, Notice{Key: "warn-kit-late", Args: args})
 		}
 	}
 	if len(r.Kits) > 0 || r.Datasets == 0 {
@@ -351,11 +365,14 @@ func (n *Node) kitWarnings(r StatusResult) []Notice {
 func (n *Node) eraseFromKits(ctx context.Context) []Notice {
 	var list []Notice
 	for _, place := range n.book.kitList() {
-		key := "removed-kit-renewed"
-		if n.renewKit(ctx, place.path) != nil {
-			key = "removed-kit-behind"
+		key, args := "removed-kit-renewed", map[string]string{"path": place.path}
+		switch err := n.renewKit(ctx, place.path); {
+		case errors.Is(err, fs.ErrNotExist):
+			key = "removed-kit-left.away"
+		case err != nil:
+			key, args["why"] = "removed-kit-left."+troubleOf(err), err.Error()
 		}
-		list = append(list, Notice{Key: key, Args: map[string]string{"path": place.path}})
+		list = append(list, Notice{Key: key, Args: args})
 	}
 	return append(list, Notice{Key: "removed-kit"})
 }

@@ -16,11 +16,11 @@ import (
 	"github.com/traboule/traboule/storage/disk"
 )
 
-// stick is a folder on a disk of its own, which may be full.
+// stick is a folder on a disk of its own, which may be full, or fail.
 type stick struct {
 	disk.FS
-	dir  string
-	full atomic.Bool
+	dir          string
+	full, broken atomic.Bool
 }
 
 func (s *stick) OpenFile(name string, flag int, perm fs.FileMode) (disk.File, error) {
@@ -38,7 +38,10 @@ type stickFile struct {
 
 // Write takes half of what does not fit.
 func (f *stickFile) Write(p []byte) (int, error) {
-	if !f.on.full.Load() {
+	switch {
+	case f.on.broken.Load():
+		return 0, syscall.EIO
+	case !f.on.full.Load():
 		return f.File.Write(p)
 	}
 	n, err := f.File.Write(p[:len(p)/2])

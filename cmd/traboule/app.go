@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -207,12 +208,21 @@ func absolute(path string) (string, error) {
 	return abs, nil
 }
 
+// argument is what an argument is called in a usage line.
+var argument = regexp.MustCompile(`[A-Z]+`)
+
+// usage puts the arguments of a usage line into the language: "open NAME" is
+// "open NOM" in French.
+func (a *app) usage(use string) string {
+	return argument.ReplaceAllStringFunc(use, func(word string) string { return a.text("argument." + strings.ToLower(word)) })
+}
+
 // command is what all commands share: the name leads to its texts, help.NAME
 // and example.NAME, and exits are the kinds of problem that it may well meet.
 func (a *app) command(use, name string, exits []problem.Kind, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
 	short, long, _ := strings.Cut(a.text("help."+name), "\n")
 	return &cobra.Command{
-		Use:         use,
+		Use:         a.usage(use),
 		Short:       short,
 		Long:        wrap(strings.TrimSpace(short + "\n" + long)),
 		Example:     a.text("example." + name),

@@ -13,7 +13,7 @@ import (
 
 func (a *app) carCommand() *cobra.Command {
 	var q node.CarRequest
-	c := a.command("car NAME FILE", "car", with(problem.NotFound, problem.Exists, problem.Damaged, problem.DiskFull), func(cmd *cobra.Command, args []string) error {
+	c := a.command("car NAME FILE", "car", with(problem.NotFound, problem.Exists, problem.DiskFull), func(cmd *cobra.Command, args []string) error {
 		var err error
 		q.Name = args[0]
 		if q.To, err = absolute(args[1]); err != nil {

@@ -46,6 +46,9 @@ func TestCommandsAndCatalogue(t *testing.T) {
 	walk(testApp("en").root(), func(c *cobra.Command) {
 		name := c.Annotations["name"]
 		needed["help."+name], needed["example."+name] = true, true
+		for _, word := range argument.FindAllString(c.Use, -1) {
+			needed["argument."+strings.ToLower(word)] = true
+		}
 		c.PersistentFlags().VisitAll(func(f *pflag.Flag) { needed["flag."+f.Name] = true })
 		c.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
 			if !f.Hidden && f.Name != "help" && c.PersistentFlags().Lookup(f.Name) == nil {
@@ -60,7 +63,7 @@ func TestCommandsAndCatalogue(t *testing.T) {
 	}
 	for _, key := range messages.English.Keys() {
 		family, _, _ := strings.Cut(key, ".")
-		if slices.Contains([]string{"help", "example", "flag", "exit", "group"}, family) && !needed[key] {
+		if slices.Contains([]string{"argument", "help", "example", "flag", "exit", "group"}, family) && !needed[key] {
 			t.Errorf("%s: there is no such command, flag, code or group", key)
 		}
 	}
@@ -122,6 +125,47 @@ func parses(lang, line string) error {
 		return nil
 	}
 	return c.Args(c, c.Flags().Args())
+}
+
+// TestHelpLists: each exit code once, and for each flag's value a word of the
+// language, not the name of its type.
+func TestHelpLists(t *testing.T) {
+	types := []string{"uint", "int", "string", "strings", "stringArray", "duration", "value"}
+	for _, lang := range []string{"en", "fr"} {
+		a := testApp(lang)
+		walk(a.root(), func(c *cobra.Command) {
+			lines := strings.Split(a.exitLines(c), "\n")
+			if once := slices.Compact(slices.Sorted(slices.Values(lines))); len(once) != len(lines) {
+				t.Errorf("%s, %s: a code stands twice:\n%s", lang, c.CommandPath(), strings.Join(lines, "\n"))
+			}
+			c.Flags().VisitAll(func(f *pflag.Flag) {
+				if word, _ := pflag.UnquoteUsage(f); !f.Hidden && slices.Contains(types, word) {
+					t.Errorf("%s, %s: the value of --%s is called %q", lang, c.CommandPath(), f.Name, word)
+				}
+			})
+		})
+	}
+}
+
+// TestUsageInFrench: what is to be put in the place of an argument has a
+// French name, the one that its help uses.
+func TestUsageInFrench(t *testing.T) {
+	uses := map[string]string{}
+	for _, lang := range []string{"en", "fr"} {
+		walk(testApp(lang).root(), func(c *cobra.Command) {
+			_, arguments, _ := strings.Cut(c.Use, " ")
+			uses[lang+" "+c.CommandPath()] = arguments
+		})
+	}
+	for command, want := range map[string]string{
+		"en car": "NAME FILE", "fr car": "NOM FICHIER", "fr kit": "[FICHIER]", "fr add": "CHEMIN", "fr contact add": "LIEN",
+		"fr fetch": "AUTORISATION", "fr recover": "KIT", "fr help": "[COMMANDE]", "fr completion": "SHELL",
+	} {
+		lang, name, _ := strings.Cut(command, " ")
+		if got := uses[lang+" traboule "+name]; got != want {
+			t.Errorf("%s: %q, want %q", command, got, want)
+		}
+	}
 }
 
 // TestExitCodes: one code for each kind, the page in docs/ shows the table.

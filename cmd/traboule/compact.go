@@ -13,7 +13,7 @@ import (
 
 func (a *app) compactCommand() *cobra.Command {
 	var q node.CompactRequest
-	c := a.command("compact", "compact", with(problem.DiskFull, problem.Interrupted), func(cmd *cobra.Command, _ []string) error {
+	c := a.command("compact", "compact", with(problem.DiskFull), func(cmd *cobra.Command, _ []string) error {
 		return do(cmd.Context(), a, node.Compact, q, a.showCompact)
 	})
 	c.Flags().BoolVar(&q.Waste, "waste", false, a.flag("compact", "waste"))

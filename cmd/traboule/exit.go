@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -114,10 +115,8 @@ func (a *app) exitLines(cmd *cobra.Command) string {
 	wanted := strings.Fields("ok usage " + list + " " + string(problem.Interrupted))
 	var lines []string
 	for _, e := range exits {
-		for _, w := range wanted {
-			if string(e.kind) == w {
-				lines = append(lines, fmt.Sprintf("  %3d  %s", e.code, a.text("exit."+w)))
-			}
+		if kind := string(e.kind); slices.Contains(wanted, kind) {
+			lines = append(lines, fmt.Sprintf("  %3d  %s", e.code, a.text("exit."+kind)))
 		}
 	}
 	return strings.Join(append(lines, "  "+a.text("usage.exits-more")), "\n")

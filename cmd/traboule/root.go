@@ -115,7 +115,7 @@ func (a *app) usageTemplate() string {
 `
 	colon := a.text("usage.colon")
 	return strings.NewReplacer(
-		"{usage}:", a.text("usage.title")+colon, "{command}", a.text("usage.command"), "{options}", "["+a.text("usage.options")+"]",
+		"{usage}:", a.text("usage.title")+colon, "{command}", a.text("argument.command"), "{options}", "["+a.text("usage.options")+"]",
 		"{examples}:", a.text("usage.examples")+colon, "{commands}:", a.text("usage.commands")+colon,
 		"{{.Title}}:", "{{.Title}}"+colon,
 		"{flags}:", a.text("usage.flags")+colon, "{global}:", a.text("usage.global")+colon,
@@ -201,7 +201,11 @@ func (a *app) exactly(use string) cobra.PositionalArgs {
 		if want <= len(args) && len(args) <= want+optional {
 			return nil
 		}
-		return problem.New(problem.Usage, "usage.arguments", "command", cmd.CommandPath(),
+		key := "usage.arguments"
+		if optional > 0 && len(args) > want {
+			key, want = "usage.arguments-at-most", want+optional
+		}
+		return problem.New(problem.Usage, key, "command", cmd.CommandPath(),
 			"want", strconv.Itoa(want), "got", strconv.Itoa(len(args)), "usage", cmd.UseLine())
 	}
 }

@@ -34,7 +34,7 @@ const (
 	DiskFull     Kind = "disk-full"    //
 	WrongClock   Kind = "wrong-clock"  // ours or theirs
 	Changed      Kind = "changed"      // what was read changed meanwhile
-	Invalid      Kind = "invalid"      // a card, link, grant or name that is altered, expired or for somebody else
+	Invalid      Kind = "invalid"      // a card, link, grant, file or name that is altered, expired, unsuitable or for somebody else
 	Unconfirmed  Kind = "unconfirmed"  // waits for the owner's word
 	Interrupted  Kind = "interrupted"  // stopped half-way; can be resumed
 	Misbehaviour Kind = "misbehaviour" // the other side breaks the protocol

@@ -405,7 +405,7 @@ func (f *fetching) explain(err error) error {
 	case errors.Is(err, transfer.ErrLied), errors.As(err, &known) && known.Key == "fetch.misbehaved":
 		return problem.New(problem.Misbehaviour, "fetch.lied", "contact", giver, "name", f.grant.Name).Because(err)
 	case errors.Is(err, transfer.ErrMissing):
-		return problem.New(problem.Interrupted, "fetch.missing", "contact", giver, "name", f.grant.Name).Because(err)
+		return problem.New(problem.Damaged, "fetch.missing", "contact", giver, "name", f.grant.Name).Because(err)
 	case isCut(err):
 		return problem.New(problem.Interrupted, "fetch.cut", "contact", giver).Because(err)
 	}

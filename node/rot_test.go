@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/storage"
 )
 
@@ -56,7 +57,9 @@ func TestRotAtTheGiver(t *testing.T) {
 		t.Fatalf("%d blocks, %v", len(blocks), err)
 	}
 	alice.rots(blocks["b"])
-	fails(bob, Fetch, FetchRequest{Grant: g.Grant.ID}, "fetch.missing")
+	if p := fails(bob, Fetch, FetchRequest{Grant: g.Grant.ID}, "fetch.missing"); p.Kind != problem.Damaged {
+		t.Errorf("the damage is told as %s", p.Kind)
+	}
 	for path, want := range map[string]bool{"a": true, "b": false, "c": true} {
 		if bob.vault.Blocks().Has(blocks[path]) != want {
 			t.Errorf("block %s at bob's: %v", path, !want)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"testing"
 
@@ -29,10 +30,14 @@ func TestEachFailureOfEachKindOfWork(t *testing.T) {
 		}
 		t.Run(family, func(t *testing.T) {
 			var f failures
+			runs := disktest.Runs(t, 8, math.MaxInt) // at most every failure there can be
 			for _, cause := range disktest.Causes {
-				stride := disktest.Runs(t, 50, 1) // 1 is every failure there can be
+				stride := max(1, f.possible(t, family, seed, cause)/max(1, runs/len(disktest.Causes)))
 				for n := 1 + int(seed%uint64(stride)); f.one(t, family, seed, n, cause); n += stride {
 				}
+			}
+			if f.runs == 0 {
+				t.Fatal("nothing failed: the test proves nothing")
 			}
 			t.Logf("seed %d: %d failures, %d of them noticed by nobody, %d after which the vault had to be opened again; 0 acknowledged lost",
 				seed, f.runs, f.unnoticed, f.reopened)
@@ -42,6 +47,18 @@ func TestEachFailureOfEachKindOfWork(t *testing.T) {
 
 // failures counts what became of them.
 type failures struct{ runs, unnoticed, reopened int }
+
+// possible counts the changes of one life, each of which can fail.
+func (f *failures) possible(t *testing.T, family string, seed uint64, cause error) int {
+	t.Helper()
+	b := newFailing(t, seed, cause)
+	b.fails.Arm(math.MaxInt)
+	if err := b.tryToLead(family); err != nil {
+		t.Fatalf("TRABOULE_SEED=%d: without a failure: %v", seed, err)
+	}
+	defer b.v.Close()
+	return b.fails.Changes()
+}
 
 // one leads one life with the n-th change failing, and tells whether there was
 // such a change.

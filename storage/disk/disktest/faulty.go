@@ -23,6 +23,7 @@ type Faulty struct {
 
 	mu   sync.Mutex
 	left int
+	made int // changes since Arm
 	err  error
 	on   bool // and all changes after it
 	hit  string
@@ -47,7 +48,14 @@ func FailFrom(below disk.FS, n int, err error) *Faulty {
 func (f *Faulty) Arm(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.left, f.hit = n, ""
+	f.left, f.made, f.hit = n, 0, ""
+}
+
+// Changes says how many changes were asked for since [Faulty.Arm].
+func (f *Faulty) Changes() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.made
 }
 
 // Mend ends all failing.
@@ -83,6 +91,7 @@ func (f *Faulty) change(op, name string) error {
 	if f.err == io.ErrShortWrite && op != "write" {
 		return nil
 	}
+	f.made++
 	if f.left--; f.left > 0 || f.left < 0 && (!f.on || f.hit == "") {
 		return nil
 	}

@@ -6,8 +6,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"regexp"
 	"slices"
@@ -93,15 +93,12 @@ func takesBytes(f *ast.FuncDecl) bool {
 	return false
 }
 
-var (
-	campaignLine = regexp.MustCompile("(?m)^\t\\{\"([a-z-]+)\", \"\\./([^\"]+)\", \"([^\"]+)\"\\},$")
-	testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-)
+var campaignLine = regexp.MustCompile("(?m)^\t\\{\"([a-z-]+)\", \"\\./([^\"]+)\", \"([^\"]+)\"\\},$")
 
-// TestCampaignsAreListed: every random test with a large form is run by
-// make soak, and every line of make soak runs one.
+// TestCampaignsAreListed: every test with a large form is run by make soak,
+// and every line of make soak runs one.
 func TestCampaignsAreListed(t *testing.T) {
-	text, err := fs.ReadFile(os.DirFS("."), ".ci/soak/main.go")
+	text, err := os.ReadFile(".ci/soak/main.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,30 +106,115 @@ func TestCampaignsAreListed(t *testing.T) {
 	if len(lines) < 4 {
 		t.Fatalf("%d campaigns in .ci/soak: the test reads nothing", len(lines))
 	}
-	used := map[string]bool{}
+	packages := map[string]functions{}
 	readTree(t, func(name, text string) {
-		if !strings.HasSuffix(name, "_test.go") || name == "campaigns_test.go" || !strings.Contains(text, "disktest.Runs(") {
-			return
-		}
-		tests := testFunction.FindAllStringSubmatch(text, -1)
-		listed := len(tests) == 0 // its helpers are called from elsewhere
-		for _, line := range lines {
-			if path.Dir(name) != line[2] {
-				continue
+		if strings.HasSuffix(name, "_test.go") && path.Dir(name) != "." {
+			if packages[path.Dir(name)] == nil {
+				packages[path.Dir(name)] = functions{}
 			}
-			for _, test := range tests {
-				if regexp.MustCompile(line[3]).MatchString(test[1]) {
+			packages[path.Dir(name)].read(t, name, text)
+		}
+	})
+	used := map[string]bool{}
+	for folder, all := range packages {
+		for _, test := range all.large() {
+			listed := false
+			for _, line := range lines {
+				if folder == line[2] && regexp.MustCompile(line[3]).MatchString(test) {
 					listed, used[line[1]] = true, true
 				}
 			}
+			if !listed {
+				t.Errorf("%s: %s has a large form, and no line of .ci/soak/main.go runs it: add one", folder, test)
+			}
 		}
-		if !listed {
-			t.Errorf("%s has a large form, and no line of .ci/soak/main.go runs its tests: add one", name)
-		}
-	})
+	}
 	for _, line := range lines {
 		if !used[line[1]] {
 			t.Errorf(".ci/soak: the campaign %s runs no test that has a large form", line[1])
+		}
+	}
+}
+
+// functions are those of a package's tests, each with the names in it.
+type functions map[string]map[string]bool
+
+// asking is the name under which reading the environment for a large form is
+// kept.
+const asking = "TRABOULE_SOAK"
+
+func (f functions) read(t *testing.T, name, text string) {
+	t.Helper()
+	tree, err := parser.ParseFile(token.NewFileSet(), name, text, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range tree.Decls {
+		made, ok := d.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		if f[made.Name.Name] == nil { // methods of one name count as one
+			f[made.Name.Name] = map[string]bool{}
+		}
+		ast.Inspect(made, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Ident:
+				f[made.Name.Name][n.Name] = true
+			case *ast.CallExpr:
+				if asks(n) {
+					f[made.Name.Name][asking] = true
+				}
+			}
+			return true
+		})
+	}
+}
+
+// asks says whether a call is one of disktest.Runs or os.Getenv.
+func asks(call *ast.CallExpr) bool {
+	s, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	x, ok := s.X.(*ast.Ident)
+	if !ok || len(call.Args) == 0 {
+		return false
+	}
+	arg, _ := call.Args[0].(*ast.BasicLit)
+	return x.Name+"."+s.Sel.Name == "disktest.Runs" || s.Sel.Name == "Getenv" && arg != nil && arg.Value == `"`+asking+`"`
+}
+
+// large lists the tests that ask for a large form, by themselves or by way of
+// what they call.
+func (f functions) large() (tests []string) {
+	for grew := true; grew; {
+		grew = false
+		for _, named := range f {
+			for name := range named {
+				if !named[asking] && f[name][asking] {
+					named[asking], grew = true, true
+				}
+			}
+		}
+	}
+	for name, named := range f {
+		if strings.HasPrefix(name, "Test") && named[asking] {
+			tests = append(tests, name)
+		}
+	}
+	return tests
+}
+
+// TestNothingIsNoSuccess: a tool that is asked for what does not exist fails,
+// since a word that is misspelt has proved nothing.
+func TestNothingIsNoSuccess(t *testing.T) {
+	for tool, args := range map[string][]string{
+		"soak": {"-list", "-only", "nothing-of-that-name"}, "fuzz": {"-only", "nothing-of-that-name"}, "mutants": {"nothing-of-that-name"},
+	} {
+		out, err := exec.CommandContext(t.Context(), "go", append([]string{"run", "./.ci/" + tool}, args...)...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "fits") {
+			t.Errorf("%s, of nothing: %v\n%s", tool, err, out)
 		}
 	}
 }

@@ -322,16 +322,18 @@ func longestChain(graph map[string][]string) []string {
 	return best
 }
 
-// readTree reads every text file of the project, for the guards.
+// readTree reads every text file of the project, for the guards: neither what
+// .gitignore leaves out nor scratch.
 func readTree(t *testing.T, visit func(name string, text string)) {
 	t.Helper()
+	ignore := ignored(t)
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (name == ".git" || name == "bin" || name == "dist"):
+		case d.IsDir() && (name == ".git" || ignore(name, true)):
 			return fs.SkipDir
-		case name == ".git" || d.IsDir() || !d.Type().IsRegular() || strings.HasPrefix(name, "zz_"): // a work tree's pointer; scratch, never committed
+		case name == ".git" || d.IsDir() || !d.Type().IsRegular() || strings.HasPrefix(name, "zz_") || ignore(name, false): // a work tree's pointer; scratch, never committed
 			return nil
 		}
 		data, err := os.ReadFile(name)
@@ -342,5 +344,42 @@ func readTree(t *testing.T, visit func(name string, text string)) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// ignored reads .gitignore, as far as ours goes: folders end with a slash, and
+// those that begin with one lie at the root.
+func ignored(t *testing.T) func(name string, folder bool) bool {
+	t.Helper()
+	text, err := os.ReadFile(".gitignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(string(text))
+	return func(name string, folder bool) bool {
+		return slices.ContainsFunc(lines, func(line string) bool {
+			pattern, isFolder := strings.CutSuffix(line, "/")
+			if pattern, atRoot := strings.CutPrefix(pattern, "/"); atRoot {
+				return folder == isFolder && pattern == filepath.ToSlash(name)
+			}
+			fits, _ := path.Match(pattern, filepath.Base(name)) // a bad pattern fits nothing
+			return folder == isFolder && fits
+		})
+	}
+}
+
+// TestReadTreeLeavesOut: the guards read what is the project's and nothing
+// that running it leaves.
+func TestReadTreeLeavesOut(t *testing.T) {
+	ignore := ignored(t)
+	for _, folder := range []string{"bin", "dist", "soak", "testnet/foreign/js/node_modules"} {
+		if !ignore(filepath.FromSlash(folder), true) {
+			t.Errorf("%s is read", folder)
+		}
+	}
+	for _, folder := range []string{".ci/soak", "storage", "testnet/foreign"} {
+		if ignore(filepath.FromSlash(folder), true) {
+			t.Errorf("%s is not read", folder)
+		}
 	}
 }

@@ -58,6 +58,9 @@ type place struct {
 
 func main() {
 	places, err := find()
+	if err == nil && len(places) == 0 {
+		err = errors.New("no call of Sync fits")
+	}
 	if err == nil {
 		err = try(places)
 	}

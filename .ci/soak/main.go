@@ -4,9 +4,11 @@
 // one after another, with one seed, and prints a report: for each campaign its
 // tests, its seconds, what it counted and what it found.
 //
-// What a campaign said is kept in soak/SEED/CAMPAIGN.txt. A campaign that
-// passed is not run again with the same seed: an interrupted run goes on where
-// it was.
+// What a campaign said is kept in soak/COMMIT/SEED/CAMPAIGN.txt. A campaign that
+// passed is not run again with the same seed at the same commit: an interrupted
+// run goes on where it was. Of a tree with changes that are not committed
+// nothing is known from before: there everything runs. A campaign of which a
+// test was skipped has not passed.
 //
 // Usage: go run ./.ci/soak [-seed N] [-only PATTERN] [-list]
 package main
@@ -15,6 +17,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -44,6 +47,7 @@ var campaigns = []campaign{
 	{"flips", "./storage/vault", "Flips"},
 	{"kills", "./testnet", "^TestKills$"},
 	{"hostile", "./testnet", "Hostile"},
+	{"foreign", "./testnet/foreign", "OthersVerify"},
 }
 
 // passed is the last line of a campaign's file that need not run again.
@@ -63,51 +67,84 @@ func main() {
 }
 
 func run(ctx context.Context, seed uint64, only string, list bool) error {
-	pattern, err := regexp.Compile(only)
+	chosen, err := choose(only)
 	if err != nil {
 		return err
 	}
-	folder := filepath.Join("soak", strconv.FormatUint(seed, 10))
+	if list {
+		for _, c := range chosen {
+			fmt.Printf("%-20s TRABOULE_SOAK=1 go test %s -run '%s'\n", c.name, c.pkg, c.tests)
+		}
+		return nil
+	}
+	commit, changed := tree(ctx)
+	folder := filepath.Join("soak", commit, strconv.FormatUint(seed, 10))
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	fmt.Printf("soak with seed %d (again, or on: make soak SEED=%d)\n", seed, seed)
+	fmt.Printf("soak of %s with seed %d (again, or on: make soak SEED=%d)\n", commit, seed, seed)
 	var done []result
 	failed := 0
-	for _, c := range campaigns {
-		if !pattern.MatchString(c.name) {
-			continue
-		}
-		if list {
-			fmt.Printf("%-20s TRABOULE_SOAK=1 go test %s -run '%s'\n", c.name, c.pkg, c.tests)
-			continue
-		}
-		r, err := c.run(ctx, seed, filepath.Join(folder, c.name+".txt"))
+	for _, c := range chosen {
+		r, err := c.run(ctx, seed, filepath.Join(folder, c.name+".txt"), !changed)
 		if err != nil {
 			return err
 		}
-		if r.failed > 0 || r.passed == 0 {
+		if r.failed > 0 || r.skipped > 0 || r.passed == 0 {
 			failed++
 		}
 		done = append(done, r)
 	}
 	report(done, seed)
 	if failed > 0 {
-		return fmt.Errorf("%d campaigns found something, or nothing to run", failed)
+		return fmt.Errorf("%d campaigns found something, or did not run whole", failed)
 	}
 	return nil
+}
+
+// choose lists the campaigns whose name fits the pattern.
+func choose(only string) (chosen []campaign, err error) {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range campaigns {
+		if pattern.MatchString(c.name) {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, errors.New("no campaign fits")
+	}
+	return chosen, nil
+}
+
+// tree names the commit that is checked out, and says whether there are
+// changes beside it. Where git does not know, everything counts as changed.
+func tree(ctx context.Context) (commit string, changed bool) {
+	head, err := exec.CommandContext(ctx, "git", "rev-parse", "--short=12", "HEAD").Output()
+	if err != nil {
+		return "unknown", true
+	}
+	commit = strings.TrimSpace(string(head))
+	if status, err := exec.CommandContext(ctx, "git", "status", "--porcelain").Output(); err != nil || len(status) > 0 {
+		return commit + "-changed", true
+	}
+	return commit, false
 }
 
 // result is what one campaign came to.
 type result struct {
 	campaign
-	passed, failed int
-	took           time.Duration
-	told           []string // the counts that its tests print
+	passed, failed, skipped int
+	took                    time.Duration
+	told                    []string // the counts that its tests print
 }
 
-func (c campaign) run(ctx context.Context, seed uint64, file string) (result, error) {
-	if before, err := os.ReadFile(file); err == nil && bytes.Contains(before, []byte(passed)) {
+// run runs the campaign, unless file says that it passed and resume allows to
+// believe that.
+func (c campaign) run(ctx context.Context, seed uint64, file string, resume bool) (result, error) {
+	if before, err := os.ReadFile(file); resume && err == nil && bytes.Contains(before, []byte(passed)) {
 		fmt.Printf("== %s: passed before, see %s\n", c.name, file)
 		return c.read(before), nil
 	}
@@ -121,18 +158,18 @@ func (c campaign) run(ctx context.Context, seed uint64, file string) (result, er
 		return result{}, ctx.Err()
 	}
 	took := time.Since(began)
-	if err == nil {
+	r := c.read(out)
+	r.took = took
+	if err == nil && r.skipped == 0 {
 		out = fmt.Appendf(out, "%s%v\n", passed, took.Round(time.Millisecond))
 	}
 	if err := os.WriteFile(file, out, 0o644); err != nil {
 		return result{}, err
 	}
-	r := c.read(out)
-	r.took = took
 	if err != nil && r.failed == 0 {
 		r.failed = 1 // it did not compile, or died
 	}
-	fmt.Printf("   %d tests passed, %d failed, %.0f s\n", r.passed, r.failed, took.Seconds())
+	fmt.Printf("   %d tests passed, %d failed, %d skipped, %.0f s\n", r.passed, r.failed, r.skipped, took.Seconds())
 	return r, nil
 }
 
@@ -148,6 +185,8 @@ func (c campaign) read(out []byte) result {
 			r.passed++
 		case strings.HasPrefix(trimmed, "--- FAIL"):
 			r.failed++
+		case strings.HasPrefix(trimmed, "--- SKIP"):
+			r.skipped++
 		case strings.HasPrefix(line, passed):
 			r.took, _ = time.ParseDuration(strings.TrimPrefix(line, passed)) // as it was written
 		default:
@@ -170,7 +209,9 @@ func report(done []result, seed uint64) {
 		case r.failed > 0:
 			found = fmt.Sprintf("**%d failed**", r.failed)
 		case r.passed == 0:
-			found = "**no test fits**"
+			found = "**no test ran**"
+		case r.skipped > 0:
+			found = fmt.Sprintf("**%d skipped**", r.skipped)
 		}
 		fmt.Printf("| %s | %d | %d | %.0f | %s |\n", r.name, r.passed, seed, r.took.Seconds(), found)
 	}

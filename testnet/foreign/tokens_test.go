@@ -21,6 +21,7 @@ import (
 	"github.com/traboule/traboule/node"
 	"github.com/traboule/traboule/protocol/offer"
 	"github.com/traboule/traboule/protocol/ucan"
+	"github.com/traboule/traboule/storage/disk/disktest"
 )
 
 func encode(tokens ...[]byte) []string {
@@ -165,16 +166,14 @@ func TestOthersVerifyOurDelegations(t *testing.T) {
 		tokens = append(tokens, d.Bytes())
 	}
 	t.Run("iso-ucan", func(t *testing.T) {
-		stride := 23 // of the bits, one in so many is turned
-		if os.Getenv("TRABOULE_SOAK") == "1" {
-			stride = 1
-		}
+		bits := 8 * len(bytes.Join(tokens, nil))
+		stride := max(1, bits/disktest.Runs(t, 1000, bits)) // one bit in so many is turned
 		got := askJS[[]said](t, "verify", map[string]any{"tokens": encode(tokens...), "stride": stride})
 		turned, lenient := 0, 0
 		for i, d := range list {
 			got[i].compare(t, d)
-			if got[i].Version != "1.0.0" || got[i].Turned < 60 {
-				t.Errorf("%v of version %s: %d copies altered", d, got[i].Version, got[i].Turned)
+			if want := (8*len(tokens[i]) + stride - 1) / stride; got[i].Version != "1.0.0" || got[i].Turned != want {
+				t.Errorf("%v of version %s: %d copies altered, not %d", d, got[i].Version, got[i].Turned, want)
 			}
 			turned += got[i].Turned
 			weRefuseAll(t, tokens[i])

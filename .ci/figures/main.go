@@ -67,7 +67,7 @@ var goals = []goal{
 
 func main() {
 	found, beside, failed := read(os.Stdin, os.Stderr)
-	fmt.Printf("\n%-50s %8s %8s   %-19s %s\n", "", "goal", "figure", "range", "goal ÷ figure")
+	fmt.Printf("\n%-50s %8s %8s   %-19s %s\n", "", "goal", "figure", "range", "margin (1 and above: met)")
 	for _, g := range goals {
 		fmt.Println(g.row(found[g.benchmark+" "+g.unit]))
 	}
@@ -111,8 +111,8 @@ func read(in io.Reader, echo io.Writer) (found map[string][]float64, beside []st
 	return found, beside, failed
 }
 
-// row says how the figures stand to the goal. The ratio is above 1 where the
-// goal is met.
+// row says how the figures stand to the goal. The margin is 1 or more where the
+// goal is met: goal ÷ figure where less is better, else figure ÷ goal.
 func (g goal) row(figures []float64) string {
 	if len(figures) == 0 {
 		return fmt.Sprintf("%-50s %8s %8s", g.what, g.limit(), "not measured")

@@ -7,7 +7,7 @@
 // It knows how to make a file or a name durable, how much room is left and how
 // to keep a second process out. It does not know what is in the files, and it
 // retries nothing: after a failed fsync nobody can tell what the disk holds,
-// so the store that asked has to stop.
+// so the store that asked has to stop, or to take back what it wrote and look.
 //
 // The way in is [OS], handed to a store's Open as its [FS].
 package disk

@@ -5,7 +5,9 @@
 //
 // A vault is a folder: "lock" (one process at a time), "keyring.a" and
 // "keyring.b" (the keys, twice), "mark.a" and "mark.b" (how far the journal
-// had come), packs/, journal/ and index/. It knows data sets of files, their
+// had come), "waste" (since when blocks are of no use), "checked" (how far the
+// check in the background is), packs/, journal/ and index/; "creating" while it
+// is made, and what [Repair] sets aside. It knows data sets of files, their
 // versions and generations, data sets received from others, and the order in
 // which things become durable: blocks, then journal, then memory, then index.
 //

@@ -44,7 +44,7 @@ var campaigns = []campaign{
 	{"model", "./testnet/model", "Histories|PlantedFaults"},
 	{"powercut-node", "./node", "PowerCut"},
 	{"failures", "./storage/vault", "EachFailure"},
-	{"flips", "./storage/vault", "Flips"},
+	{"flips", "./storage/vault", "Flips|DamagedHistory"},
 	{"kills", "./testnet", "^TestKills$"},
 	{"hostile", "./testnet", "Hostile"},
 	{"foreign", "./testnet/foreign", "OthersVerify"},

@@ -90,6 +90,29 @@ func CopyDir(fsys FS, to, from string) error {
 	return fsys.SyncDir(to)
 }
 
+// CopyFiles is [CopyDir] of some files of a folder. It returns how many bytes
+// they have.
+func CopyFiles(fsys FS, to, from string, names []string) (bytes int64, err error) {
+	if _, err := fsys.Stat(to); err == nil {
+		return 0, fmt.Errorf("copy %s: %s: %w", from, to, fs.ErrExist)
+	}
+	if err := MakeDir(fsys, to, 0o700); err != nil {
+		return 0, fmt.Errorf("copy %s: %w", from, err)
+	}
+	for _, name := range names {
+		source, target := filepath.Join(from, name), filepath.Join(to, name)
+		if err := copyFile(fsys, target, source); err != nil {
+			return bytes, fmt.Errorf("copy %s: %w", source, err)
+		}
+		info, err := fsys.Stat(target)
+		if err != nil {
+			return bytes, fmt.Errorf("copy %s: %w", source, err)
+		}
+		bytes += info.Size()
+	}
+	return bytes, fsys.SyncDir(to)
+}
+
 func copyFile(fsys FS, to, from string) error {
 	in, err := fsys.OpenFile(from, readOnly, 0)
 	if err != nil {

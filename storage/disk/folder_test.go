@@ -61,3 +61,27 @@ func TestFolders(t *testing.T) {
 		}
 	}
 }
+
+// TestCopyFiles copies some files of a folder, durably.
+func TestCopyFiles(t *testing.T) {
+	for seed := range uint64(20) {
+		d := disktest.NewDisk()
+		if err := disk.MakeDir(d, "/from", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"a", "b", "c"} {
+			disktest.Write(t, d, "/from/"+name, []byte(name+name))
+		}
+		if bytes, err := disk.CopyFiles(d, "/to", "/from", []string{"a", "c"}); err != nil || bytes != 4 {
+			t.Fatalf("%d bytes, %v", bytes, err)
+		}
+		if _, err := disk.CopyFiles(d, "/to", "/from", []string{"b"}); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("copied over what is there: %v", err)
+		}
+		after := d.Crash(rand.New(rand.NewPCG(seed, 3)))
+		list, err := after.ReadDir("/to")
+		if err != nil || len(list) != 2 || string(disktest.Read(t, after, "/to/a"))+string(disktest.Read(t, after, "/to/c")) != "aacc" {
+			t.Errorf("after a power cut the copy holds %v, %v", list, err)
+		}
+	}
+}

@@ -48,8 +48,13 @@ var (
 // DamagedError says where a journal is damaged. It wraps [ErrDamaged].
 type DamagedError struct {
 	Segment uint32
-	Offset  int64
+	Offset  int64 // up to here the segment can be kept; 0 for not at all
 	Why     string
+
+	// Keep is a segment that begins with a checkpoint and from which on all is
+	// sound, so that only history is damaged; 0 when it is what counts. [Open]
+	// says it, and means the damage that is nearest to the end.
+	Keep uint32
 }
 
 // Error names segment and offset.
@@ -139,10 +144,10 @@ func (j *Journal) readSegment(seg Segment, from uint64, fn func(Entry) error) er
 	defer f.Close()
 	r, err := openSegment(f, seg.Size)
 	if err != nil {
-		return &DamagedError{seg.Number, 0, err.Error()}
+		return &DamagedError{Segment: seg.Number, Why: err.Error()}
 	}
 	if r.first != seg.First {
-		return &DamagedError{seg.Number, 0, "segment header has changed"}
+		return &DamagedError{Segment: seg.Number, Why: "segment header has changed"}
 	}
 	for r.seq < seg.Last {
 		err := r.frame(func(e Entry, _ [32]byte) error {
@@ -155,7 +160,7 @@ func (j *Journal) readSegment(seg Segment, from uint64, fn func(Entry) error) er
 			return caller.err
 		}
 		if err != nil {
-			return &DamagedError{seg.Number, r.off, err.Error()}
+			return r.damaged(err.Error())
 		}
 	}
 	return nil

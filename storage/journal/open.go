@@ -72,6 +72,9 @@ type opening struct {
 	met    bool   // Expect has been seen
 }
 
+// none is for a replay whose journal will not be opened.
+func none(Entry) error { return nil }
+
 func (o *opening) run() error {
 	numbers, err := o.list()
 	if err != nil {
@@ -83,10 +86,8 @@ func (o *opening) run() error {
 	}
 	o.head = Mark{Chain: genesis(o.opt.VaultID)}
 	o.meet(o.head)
-	for i, number := range numbers {
-		if err := o.load(number, i == 0, i == len(numbers)-1); err != nil {
-			return err
-		}
+	if err := o.loadAll(numbers); err != nil {
+		return o.judge(numbers, err)
 	}
 	if !o.met {
 		if !o.opt.AcceptOld {
@@ -102,8 +103,58 @@ func (o *opening) run() error {
 	return nil
 }
 
-// list makes the folder and returns the numbers of the segments, which must
-// have no gap. What an interrupted disk.WriteFileAtomic left is cleared away.
+// loadAll verifies segments one after the other.
+func (o *opening) loadAll(numbers []uint32) error {
+	for i, number := range numbers {
+		if i > 0 && numbers[i-1]+1 != number {
+			return missing(numbers[i-1] + 1)
+		}
+		if err := o.load(number, i == 0, i == len(numbers)-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func missing(number uint32) error {
+	return &DamagedError{Segment: number, Why: "the segment is missing"}
+}
+
+// judge tells damaged history from damage in what counts, from the newest
+// checkpoint on: what follows the damage is verified by itself, from the
+// oldest checkpoint on from which that works. It returns the error that says
+// it, which names the damage that is nearest to the end.
+func (o *opening) judge(numbers []uint32, err error) error {
+	o.replay = none
+	for at := (*DamagedError)(nil); errors.As(err, &at) && o.from > 1; {
+		began := numbers[0]
+		for len(numbers) > 0 && !o.mayBegin(numbers[0], began, at.Segment) {
+			numbers = numbers[1:]
+		}
+		if len(numbers) == 0 {
+			return err
+		}
+		next := o.loadAll(numbers)
+		if next == nil {
+			at.Keep = numbers[0]
+			return err
+		}
+		err = next
+	}
+	return err
+}
+
+// mayBegin tells whether a segment is a checkpoint beyond the damage, which
+// may be that the segment does not continue what was before it.
+func (o *opening) mayBegin(number, began, damaged uint32) bool {
+	if number <= began || number < damaged {
+		return false
+	}
+	h, err := o.peek(number)
+	return err == nil && h.checkpoint > 0
+}
+
+// list makes the folder and returns the numbers of the segments. What an interrupted disk.WriteFileAtomic left is cleared away.
 func (o *opening) list() ([]uint32, error) {
 	if err := disk.UseDir(o.fs, o.dir, 0o700); err != nil {
 		return nil, err
@@ -119,14 +170,9 @@ func (o *opening) list() ([]uint32, error) {
 				return nil, err
 			}
 		}
-		number, ok := segmentNumber(f.Name())
-		if !ok {
-			continue
+		if number, ok := segmentNumber(f.Name()); ok {
+			numbers = append(numbers, number)
 		}
-		if n := len(numbers); n > 0 && numbers[n-1]+1 != number {
-			return nil, &DamagedError{numbers[n-1] + 1, 0, "the segment is missing"}
-		}
-		numbers = append(numbers, number)
 	}
 	return numbers, nil
 }
@@ -146,6 +192,9 @@ func segmentNumber(file string) (uint32, bool) {
 // dropped must have one.
 func (o *opening) newestCheckpoint(numbers []uint32) (uint32, error) {
 	for i := len(numbers) - 1; i >= 0; i-- {
+		if i+1 < len(numbers) && numbers[i]+1 != numbers[i+1] {
+			return 0, missing(numbers[i] + 1)
+		}
 		h, err := o.peek(numbers[i])
 		if err != nil {
 			return 0, err
@@ -155,7 +204,7 @@ func (o *opening) newestCheckpoint(numbers []uint32) (uint32, error) {
 		}
 	}
 	if len(numbers) > 0 {
-		return 0, &DamagedError{numbers[0] - 1, 0, "the segment is missing"}
+		return 0, missing(numbers[0] - 1)
 	}
 	return 0, nil
 }
@@ -168,7 +217,7 @@ func (o *opening) peek(number uint32) (header, error) {
 	defer f.Close()
 	s, err := openSegment(f, segmentHeader)
 	if err != nil {
-		return header{}, &DamagedError{number, 0, err.Error()}
+		return header{}, &DamagedError{Segment: number, Why: err.Error()}
 	}
 	switch {
 	case s.number != number:
@@ -179,7 +228,7 @@ func (o *opening) peek(number uint32) (header, error) {
 		err = errors.New("the first segment does not begin at the beginning")
 	}
 	if err != nil {
-		return header{}, &DamagedError{number, 0, err.Error()}
+		return header{}, &DamagedError{Segment: number, Why: err.Error()}
 	}
 	return s.header, nil
 }
@@ -205,7 +254,7 @@ func (o *opening) load(number uint32, first, last bool) error {
 	}
 	s, err := openSegment(f, st.Size())
 	if err != nil {
-		return &DamagedError{number, 0, err.Error()}
+		return &DamagedError{Segment: number, Why: err.Error()}
 	}
 	if first {
 		o.head = Mark{s.first - 1, s.header.chain}
@@ -213,7 +262,7 @@ func (o *opening) load(number uint32, first, last bool) error {
 		o.met = o.met || o.opt.Expect.Seq < o.head.Seq // forgotten since, and nothing can be compared
 	}
 	if s.first != o.head.Seq+1 || s.header.chain != o.head.Chain {
-		return &DamagedError{number, 0, "the segment does not continue the one before"}
+		return &DamagedError{Segment: number, Why: "the segment does not continue the one before"}
 	}
 	seg := Segment{Number: number, First: s.first, Checkpoint: s.checkpoint > 0}
 	if err := o.frames(s, last, &seg); err != nil {
@@ -246,14 +295,23 @@ func (o *opening) frames(s *segment, last bool, seg *Segment) error {
 			return caller.err
 		case err == io.EOF || last && errors.Is(err, errUnfinished):
 			if s.seq < s.checkpoint {
-				return &DamagedError{s.number, s.off, "the checkpoint is cut short"}
+				return s.damaged("the checkpoint is cut short")
 			}
 			o.report.Dropped = s.size - s.off
 			return nil
 		default:
-			return &DamagedError{s.number, s.off, err.Error()}
+			return s.damaged(err.Error())
 		}
 	}
+}
+
+// damaged is damage after the last good frame. Of a checkpoint nothing can be
+// kept: it is whole or none.
+func (s *segment) damaged(why string) *DamagedError {
+	if s.seq < s.checkpoint {
+		return &DamagedError{Segment: s.number, Why: fmt.Sprintf("in its checkpoint, at %d: %s", s.off, why)}
+	}
+	return &DamagedError{Segment: s.number, Offset: s.off, Why: why}
 }
 
 func (o *opening) meet(m Mark) { o.met = o.met || m == o.opt.Expect }

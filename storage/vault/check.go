@@ -79,17 +79,33 @@ func (v *Vault) checkKeyfiles() (found []Damage) {
 	return found
 }
 
-func (v *Vault) checkJournal() []Damage {
+// checkJournal reads all of it, and what counts also when history is damaged.
+func (v *Vault) checkJournal() (found []Damage) {
 	entry := uint64(0)
-	err := v.log.Read(0, func(e journal.Entry) error {
+	opens := func(e journal.Entry) error {
 		entry = e.Seq
 		_, err := v.entryOpens(e)
 		return err
-	})
-	if err == nil {
-		return nil
 	}
-	return []Damage{journalDamage(err, entry)}
+	err := v.log.Read(0, opens)
+	if at := (*journal.DamagedError)(nil); errors.As(err, &at) && at.Segment < v.newestCheckpoint() {
+		found = append(found, Damage{Kind: HistoryDamaged, Lost: true, Args: Args{"file": segmentFile(at.Segment), "offset": number(at.Offset)}})
+		err = v.log.ReadLive(opens)
+	}
+	if err != nil {
+		found = append(found, journalDamage(err, entry))
+	}
+	return found
+}
+
+// newestCheckpoint is the segment that begins with it; 0 for none.
+func (v *Vault) newestCheckpoint() (number uint32) {
+	for _, seg := range v.log.Segments() {
+		if seg.Checkpoint {
+			number = seg.Number
+		}
+	}
+	return number
 }
 
 func (v *Vault) entryOpens(e journal.Entry) (bool, error) {

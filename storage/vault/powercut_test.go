@@ -277,6 +277,34 @@ func (b *busy) rotAndRepair() {
 		b.flip(filepath.Join(home, one), 300)
 	}
 	b.rec = b.disk.Record()
+	b.repairAndOpen()
+}
+
+// rotHistoryAndRepair flips a bit of the journal before its newest checkpoint;
+// from there on the disk is recorded, while Repair works.
+func (b *busy) rotHistoryAndRepair() {
+	b.t.Helper()
+	b.opt.History = 1 << 20
+	b.reopen()
+	for range 2 {
+		b.record()
+		b.revoke("first")
+		b.forget()
+		b.checkpoint()
+	}
+	b.record()
+	files := b.files("journal/")
+	history := files[:b.v.newestCheckpoint()-1]
+	b.act("close", "", b.v.Close, func() {})
+	name := history[b.rng.IntN(len(history))]
+	b.flip(name, b.rng.Int64N(8*disktest.Size(b.t, b.disk, name)))
+	b.rec = b.disk.Record()
+	b.repairAndOpen()
+}
+
+// repairAndOpen is what a person does whose vault does not open.
+func (b *busy) repairAndOpen() {
+	b.t.Helper()
 	secret := crypto.Passphrase([]byte(b.pass))
 	b.act("repair", "", func() error {
 		_, err := Repair(bg, home, secret, b.opt)
@@ -341,6 +369,7 @@ var families = map[string]func(b *busy){
 		b.record()
 		b.rotAndRepair()
 	},
+	"setting history aside": func(b *busy) { b.rotHistoryAndRepair() },
 	"rekeying": func(b *busy) {
 		for range 3 {
 			b.rekey()
@@ -523,7 +552,7 @@ func (c *cuts) open(t testing.TB, b *busy, fsys *disktest.Disk, l ledger) (*Vaul
 	if err != nil || len(found.Damages) == 0 {
 		t.Fatalf("repaired: %+v, %v", found, err)
 	}
-	if v, r, err = Open(home, secret, opt); err != nil || r.Suspended == "" {
+	if v, r, err = Open(home, secret, opt); err != nil || (r.Suspended != "") != l.suspended {
 		t.Fatalf("after the repair: %+v, %v", r, err)
 	}
 	return v, r, secret

@@ -36,9 +36,9 @@ func Repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) 
 
 func repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) (r Repaired, err error) {
 	v, report, err := open(dir, secret, opt)
-	for cuts := 0; errors.Is(err, journal.ErrDamaged) && cuts < 3; cuts++ {
+	for errors.Is(err, journal.ErrDamaged) && ctx.Err() == nil { // each time there is less of it
 		var d Damage
-		if d, err = cutJournal(dir, err, opt); err != nil {
+		if d, err = mendJournal(dir, err, opt); err != nil {
 			return r, err
 		}
 		r.Damages = append(r.Damages, d)
@@ -49,7 +49,7 @@ func repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) 
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
 	r.Healed = report.Healed
-	if len(r.Damages) > 0 {
+	if slices.ContainsFunc(r.Damages, func(d Damage) bool { return d.Kind == JournalCut }) {
 		r.Healed = slices.DeleteFunc(r.Healed, func(h Healing) bool { return h.Kind == MarkRenewed }) // we took them away
 		if err := v.suspendFor(CutJournal); err != nil {
 			return r, err
@@ -66,9 +66,9 @@ func repair(ctx context.Context, dir string, secret crypto.Secret, opt Options) 
 	return r, err
 }
 
-// cutJournal keeps a copy of the journal's files, and cuts the damaged one
-// where the damage begins and the later ones off.
-func cutJournal(dir string, cause error, opt Options) (Damage, error) {
+// mendJournal takes away what keeps the journal from being read, and keeps a
+// copy of it.
+func mendJournal(dir string, cause error, opt Options) (Damage, error) {
 	var at *journal.DamagedError
 	if !errors.As(cause, &at) {
 		return Damage{}, cause
@@ -78,18 +78,61 @@ func cutJournal(dir string, cause error, opt Options) (Damage, error) {
 		return Damage{}, err
 	}
 	defer lock.Close()
-	folder, aside := filepath.Join(dir, logDir), freeName(opt, filepath.Join(dir, "journal.damaged"))
-	if err := disk.CopyDir(opt.FS, aside, folder); err != nil {
-		return Damage{}, fmt.Errorf("keep the damaged journal: %w", err)
+	aside := freeName(opt, filepath.Join(dir, "journal.damaged"))
+	if at.Keep > 0 {
+		return setAside(dir, aside, at, opt.FS)
 	}
-	if err := forgetMarks(dir, opt.FS); err != nil {
-		return Damage{}, err
-	}
-	bytes, files, err := cutFiles(opt.FS, folder, at)
+	return cutJournal(dir, aside, at, opt.FS)
+}
+
+// setAside moves the history before at.Keep out of the way. The marks stay:
+// the journal still ends where it ended.
+func setAside(dir, aside string, at *journal.DamagedError, fsys disk.FS) (Damage, error) {
+	folder := filepath.Join(dir, logDir)
+	names, err := logNames(fsys, folder)
 	if err != nil {
 		return Damage{}, err
 	}
-	return Damage{Kind: JournalCut, Lost: true, Args: Args{"file": segmentFile(at), "offset": number(at.Offset),
+	names = slices.DeleteFunc(names, func(name string) bool { return name >= segmentName(at.Keep) })
+	bytes, err := disk.CopyFiles(fsys, aside, folder, names)
+	if err != nil {
+		return Damage{}, fmt.Errorf("keep the damaged history: %w", err)
+	}
+	for _, name := range names { // durable when the journal is opened, which is next; a gap in history is mended again
+		if err := fsys.Remove(filepath.Join(folder, name)); err != nil {
+			return Damage{}, err
+		}
+	}
+	return Damage{Kind: HistoryAside, Lost: true, Args: Args{"file": segmentFile(at.Segment), "offset": number(at.Offset),
+		"bytes": number(bytes), "files": number(len(names)), "aside": filepath.Base(aside)}}, nil
+}
+
+// logNames lists the journal's segments, in order.
+func logNames(fsys disk.FS, folder string) (names []string, err error) {
+	list, err := fsys.ReadDir(folder)
+	for _, e := range list {
+		if filepath.Ext(e.Name()) == ".log" {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// cutJournal cuts the damaged file where the damage begins, and the later ones
+// off.
+func cutJournal(dir, aside string, at *journal.DamagedError, fsys disk.FS) (Damage, error) {
+	folder := filepath.Join(dir, logDir)
+	if err := disk.CopyDir(fsys, aside, folder); err != nil {
+		return Damage{}, fmt.Errorf("keep the damaged journal: %w", err)
+	}
+	if err := forgetMarks(dir, fsys); err != nil {
+		return Damage{}, err
+	}
+	bytes, files, err := cutFiles(fsys, folder, at)
+	if err != nil {
+		return Damage{}, err
+	}
+	return Damage{Kind: JournalCut, Lost: true, Args: Args{"file": segmentFile(at.Segment), "offset": number(at.Offset),
 		"bytes": number(bytes), "files": number(files), "aside": filepath.Base(aside)}}, nil
 }
 
@@ -118,29 +161,29 @@ func forgetMarks(dir string, fsys disk.FS) error {
 // cutFiles removes what cannot be read, the last file first: what is left at
 // any time still is one journal.
 func cutFiles(fsys disk.FS, folder string, at *journal.DamagedError) (bytes int64, files int, err error) {
-	list, err := fsys.ReadDir(folder)
+	names, err := logNames(fsys, folder)
 	if err != nil {
 		return 0, 0, err
 	}
-	first := fmt.Sprintf("%08d.log", at.Segment)
-	for _, e := range slices.Backward(list) {
-		name := filepath.Join(folder, e.Name())
+	first := segmentName(at.Segment)
+	for _, name := range slices.Backward(names) {
+		path := filepath.Join(folder, name)
 		switch {
-		case filepath.Ext(name) != ".log" || e.Name() < first:
+		case name < first:
 			continue
-		case e.Name() == first && at.Offset > 0:
-			info, err := e.Info()
+		case name == first && at.Offset > 0:
+			info, err := fsys.Stat(path)
 			if err != nil {
 				return bytes, files, err
 			}
 			bytes = info.Size() - at.Offset
-			err = disk.Cut(fsys, name, at.Offset)
+			err = disk.Cut(fsys, path, at.Offset)
 			if err != nil {
 				return bytes, files, err
 			}
 		default:
 			files++
-			if err := fsys.Remove(name); err != nil {
+			if err := fsys.Remove(path); err != nil {
 				return bytes, files, err
 			}
 		}

@@ -38,6 +38,8 @@ const (
 	KeyringOlder    DamageKind = "keyring-older"    // {file} {other}: a copy is older than the other; the next start copies that
 	MarkDamaged     DamageKind = "mark-damaged"     // {file}: the memory of the journal's end; written anew when the vault is closed
 	JournalDamaged  DamageKind = "journal-damaged"  // {file} {offset}: lost is what comes after; stop the node and Repair
+	HistoryDamaged  DamageKind = "history-damaged"  // {file} {offset}: of the journal before its newest checkpoint; what decides stands behind it; Repair
+	HistoryAside    DamageKind = "history-aside"    // {file} {offset} {bytes} {files} {aside}: Repair set it aside; nothing is suspended for it
 	JournalEntry    DamageKind = "journal-entry"    // {entry}: an entry does not open, nor perhaps those after it; Repair
 	JournalCut      DamageKind = "journal-cut"      // {file} {offset} {bytes} {files} {aside}: Repair cut it off; confirm the grants
 	PackDamaged     DamageKind = "pack-damaged"     // {file} {offset}: in a file of blocks; what needs it is found apart
@@ -118,14 +120,14 @@ func keyringDamage(c keyringCopy) Damage {
 func journalDamage(err error, entry uint64) Damage {
 	var at *journal.DamagedError
 	if errors.As(err, &at) {
-		return Damage{Kind: JournalDamaged, Lost: true, Args: Args{"file": segmentFile(at), "offset": number(at.Offset)}}
+		return Damage{Kind: JournalDamaged, Lost: true, Args: Args{"file": segmentFile(at.Segment), "offset": number(at.Offset)}}
 	}
 	return Damage{Kind: JournalEntry, Lost: true, Args: Args{"entry": number(entry)}}
 }
 
-func segmentFile(at *journal.DamagedError) string {
-	return path.Join(logDir, fmt.Sprintf("%08d.log", at.Segment))
-}
+func segmentName(segment uint32) string { return fmt.Sprintf("%08d.log", segment) }
+
+func segmentFile(segment uint32) string { return path.Join(logDir, segmentName(segment)) }
 
 func packFile(pack uint32) string { return path.Join(packsDir, fmt.Sprintf("%08d.pack", pack)) }
 

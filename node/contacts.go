@@ -334,14 +334,21 @@ func (n *Node) endAll(ctx context.Context, owner crypto.DID) (ended int, err err
 }
 
 // dismiss makes a contact nobody, for whom no invitation that they used is
-// good any more.
+// good any more, and whose keys are to be destroyed.
 func (n *Node) dismiss(ctx context.Context, owner crypto.DID) error {
 	n.changes.Lock()
 	defer n.changes.Unlock()
-	facts := []vault.Fact{{Kind: factContactGone, Scope: crypto.ContactScope(owner), Body: []byte(owner)}}
+	scope := crypto.ContactScope(owner)
+	facts := []vault.Fact{{Kind: factContactGone, Scope: scope, Body: []byte(owner)}}
 	for _, i := range n.book.invitationsOf(owner) {
 		i.Expires = 0
 		facts = append(facts, fact(factInvitation, crypto.NodeScope, i))
 	}
-	return n.withRoom(func() error { return n.record(ctx, facts...) })
+	return n.withRoom(func() error {
+		seq, err := n.vault.RecordLast(ctx, scope, facts...)
+		if err != nil {
+			return err
+		}
+		return n.believe(seq, facts)
+	})
 }

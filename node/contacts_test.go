@@ -10,6 +10,7 @@ import (
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/protocol/contact"
+	"github.com/traboule/traboule/storage/vault"
 )
 
 // TestInvitationIsForOneOwner: the same owner may come back with a link, and
@@ -207,4 +208,33 @@ func TestContactRemove(t *testing.T) {
 	alice.restart()
 	alice.give("notes", bob)
 	alice.sound()
+}
+
+// TestContactRemovedInPart: the power went between the word that a contact is
+// gone and the end of their keys.
+func TestContactRemovedInPart(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	if err := alice.dismiss(t.Context(), bob.owner()); err != nil {
+		t.Fatal(err)
+	}
+	alice.restart()
+	if alice.keys.HasScope(crypto.ContactScope(bob.owner())) {
+		t.Error("the keys of a contact who is gone are there")
+	}
+	fails(alice, ContactRemove, NameRequest{Name: "bob"}, "contact.none")
+	err := alice.vault.LiveFacts(func(r vault.Recorded) error {
+		if !r.Erased {
+			t.Error("what was known of the contact can be read")
+		}
+		return nil
+	}, factContact, factContactGone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meet(alice, bob)
+	alice.restart()
+	if _, known := alice.book.contactOf(bob.owner()); !known {
+		t.Error("who came again was forgotten")
+	}
 }

@@ -14,8 +14,12 @@ import (
 )
 
 // checkpoint makes the journal's next start short when it has grown long. It
-// may wait: for an erasure to be finished, for room on the disk.
+// may wait: for an erasure to be finished, which is tried first, for room on
+// the disk.
 func (n *Node) checkpoint(ctx context.Context) error {
+	if err := n.vault.FinishErasures(); err != nil && !disk.IsFull(err) {
+		return err
+	}
 	if !n.vault.CheckpointDue() {
 		return nil
 	}

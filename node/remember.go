@@ -41,6 +41,11 @@ func (n *Node) record(ctx context.Context, facts ...vault.Fact) error {
 	if err != nil {
 		return err
 	}
+	return n.believe(seq, facts)
+}
+
+// believe makes facts true that are durable.
+func (n *Node) believe(seq uint64, facts []vault.Fact) error {
 	for _, fact := range facts {
 		if err := n.apply(vault.Recorded{Fact: fact, Seq: seq, Time: n.now().Unix()}); err != nil {
 			return err

@@ -542,6 +542,75 @@ func TestCheckpointWaitsForErasures(t *testing.T) {
 	}
 }
 
+// TestErasureGoesOn: when the keyring could not be written, the erasure is
+// tried again, and a key that the scope got meanwhile is not taken for the old.
+func TestErasureGoesOn(t *testing.T) {
+	for name, again := range map[string]func(*history, crypto.Scope) error{
+		"the same call": func(h *history, s crypto.Scope) error { return h.v.EraseScope(bg, s) },
+		"what is owed":  func(h *history, s crypto.Scope) error { return h.v.FinishErasures() },
+		"a scope that is new": func(h *history, s crypto.Scope) error {
+			_, err := h.v.Record(bg, Fact{Kind: FirstFact, Scope: s, Body: []byte("another life")})
+			return errors.Join(err, h.v.FinishErasures())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t, 6)
+			_, err := h.v.Record(bg, Fact{Kind: FirstFact, Scope: h.scopes[0], Body: []byte("body")})
+			h.must(err)
+			h.disk.SetRoom(400) // for the entry, not for the keyring
+			if err := h.v.EraseScope(bg, h.scopes[0]); !disk.IsFull(err) {
+				t.Fatal(err)
+			}
+			if err := h.v.FinishErasures(); !disk.IsFull(err) {
+				t.Errorf("finished on a full disk: %v", err)
+			}
+			h.disk.SetRoom(-1)
+			h.must(again(h, h.scopes[0]))
+			h.must(h.v.Checkpoint(bg, Digest{}))
+			h.opt.FS = h.disk.Crash(h.rng)
+			v, _ := mustOpen(t, "/v", h.opt)
+			want := 0
+			if name == "a scope that is new" {
+				want = 1
+			}
+			readable := 0
+			for _, r := range recorded(t, v.LiveFacts) {
+				if !r.Erased && len(r.Body) > 0 {
+					readable++
+				}
+			}
+			if has := v.ring.HasScope(h.scopes[0]); has != (want == 1) || readable != want {
+				t.Errorf("keys are there: %v, %d facts can be read", has, readable)
+			}
+		})
+	}
+}
+
+// TestErasedWithItsLastFact: the facts and the erasure are one, and a crash
+// behind it does not keep the keys.
+func TestErasedWithItsLastFact(t *testing.T) {
+	h := newHistory(t, 6)
+	_, err := h.v.Record(bg, Fact{Kind: FirstFact, Scope: h.scopes[0], Body: []byte("body")})
+	h.must(err)
+	_, err = h.v.RecordLast(bg, h.scopes[0], Fact{Kind: FirstFact + 1, Scope: h.scopes[0], Body: []byte("gone")})
+	h.must(err)
+	if !h.v.ring.HasScope(h.scopes[0]) {
+		t.Fatal("erased before it was asked for")
+	}
+	h.must(h.v.FinishErasures())
+	if err := h.v.Checkpoint(bg, Digest{}); !errors.Is(err, ErrErasing) {
+		t.Errorf("a checkpoint in the middle of an erasure: %v", err)
+	}
+	h.opt.FS = h.disk.Crash(h.rng)
+	v, _ := mustOpen(t, "/v", h.opt)
+	if v.ring.HasScope(h.scopes[0]) {
+		t.Error("it has its keys")
+	}
+	if _, err := v.RecordLast(bg, h.scopes[0]); !errors.Is(err, crypto.ErrUnknownScope) {
+		t.Errorf("erased twice: %v", err)
+	}
+}
+
 // TestDigestComesBeforeWhatCameLater: what stands for dead facts is told before
 // the facts that its maker had not seen.
 func TestDigestComesBeforeWhatCameLater(t *testing.T) {

@@ -143,20 +143,47 @@ func (v *Vault) openFact(e journal.Entry, r *Recorded) error {
 	return err
 }
 
-// EraseScope destroys the keys of a contact (or of a received data set's
-// facts): what was recorded under it reads as erased from now on. Data sets
-// are erased by [Vault.Remove].
-func (v *Vault) EraseScope(ctx context.Context, s crypto.Scope) error {
+// RecordLast remembers facts, and with them that the keys of a contact (or of
+// a received data set's facts) are to be destroyed: all or none.
+// [Vault.EraseScope] destroys them, or else the next Open. Data sets are erased
+// by [Vault.Remove].
+func (v *Vault) RecordLast(ctx context.Context, s crypto.Scope, facts ...Fact) (seq uint64, err error) {
 	if !v.ring.HasScope(s) {
-		return fmt.Errorf("erase %s: %w", s, crypto.ErrUnknownScope)
+		return 0, fmt.Errorf("erase %s: %w", s, crypto.ErrUnknownScope)
 	}
 	if v.hasDataset(s) {
-		return fmt.Errorf("erase %s: it is a data set; remove that", s)
+		return 0, fmt.Errorf("erase %s: it is a data set; remove that", s)
 	}
-	if _, err := v.commit(ctx, change{kind: kindErased, scope: s}); err != nil {
-		return fmt.Errorf("erase %s: %w", s, err)
+	changes, err := changesOf(facts)
+	if err == nil {
+		err = v.ensureScopes(changes)
+	}
+	if err == nil {
+		seq, err = v.commit(ctx, append(changes, change{kind: kindErased, scope: s})...)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("erase %s: %w", s, err)
+	}
+	return seq, nil
+}
+
+// EraseScope destroys the keys of a contact (or of a received data set's
+// facts): what was recorded under it reads as erased from now on. It goes on
+// where an earlier call failed.
+func (v *Vault) EraseScope(ctx context.Context, s crypto.Scope) error {
+	if !v.isErasing(s) {
+		if _, err := v.RecordLast(ctx, s); err != nil {
+			return err
+		}
 	}
 	return v.finish(s)
+}
+
+func (v *Vault) isErasing(s crypto.Scope) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	_, pending := v.state.pending[s]
+	return pending
 }
 
 func (v *Vault) hasDataset(s crypto.Scope) bool {

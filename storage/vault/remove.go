@@ -51,13 +51,34 @@ func (v *Vault) finish(scope crypto.Scope) error {
 		failed = v.bury(d, d.heads(), nil)
 		v.index.Drop(scanTable(d.did))
 	}
-	if err := v.ring.Erase(scope); err != nil {
+	if err := v.eraseKeys(scope); err != nil {
 		return errors.Join(failed, err)
 	}
-	if err := v.SaveKeyring(); err != nil {
-		return errors.Join(failed, err)
+	return errors.Join(failed, v.mark())
+}
+
+// eraseKeys destroys a scope's keys, unless an earlier try already did and only
+// the keyring could not be written.
+func (v *Vault) eraseKeys(scope crypto.Scope) error {
+	v.keys.Lock()
+	defer v.keys.Unlock()
+	if err := v.ring.Erase(scope); err != nil && !errors.Is(err, crypto.ErrErased) {
+		return err
 	}
 	v.mu.Lock()
+	delete(v.state.opened, scope) // a key that the scope gets now is another
+	v.mu.Unlock()
+	if err := v.SaveKeyring(); err != nil {
+		return err
+	}
+	v.erased(scope)
+	return nil
+}
+
+// erased forgets what was known of a scope whose keys are gone for good.
+func (v *Vault) erased(scope crypto.Scope) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	for did, d := range v.state.sets {
 		if d.scope() == scope {
 			delete(v.state.sets, did)
@@ -65,9 +86,28 @@ func (v *Vault) finish(scope crypto.Scope) error {
 	}
 	delete(v.state.tags, v.ring.ScopeTag(scope))
 	delete(v.state.pending, scope)
-	delete(v.state.opened, scope)
-	v.mu.Unlock()
-	return errors.Join(failed, v.mark())
+}
+
+// FinishErasures writes the keyring if it could not be written when keys were
+// destroyed, as on a disk that was full.
+func (v *Vault) FinishErasures() error {
+	v.keys.Lock()
+	defer v.keys.Unlock()
+	if err := v.saveOwed(); err != nil {
+		return fmt.Errorf("finish an erasure: %w", err)
+	}
+	v.mu.RLock()
+	var done []crypto.Scope
+	for scope := range v.state.pending {
+		if !v.ring.HasScope(scope) {
+			done = append(done, scope)
+		}
+	}
+	v.mu.RUnlock()
+	for _, scope := range done {
+		v.erased(scope)
+	}
+	return nil
 }
 
 func (v *Vault) ofScope(scope crypto.Scope) *dataset {

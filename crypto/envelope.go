@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/traboule/traboule/crypto/canonical"
@@ -42,6 +43,9 @@ func finish(file []byte) []byte {
 	return append(file, sum[:]...)
 }
 
+// errLater comes with [ErrDamaged] where it may be no damage.
+var errLater = errors.New("not of a format that is known here")
+
 // takeApart checks magic, version, digest and lengths, and reads the header.
 func takeApart(magic string, file []byte, limit int, header any) (envelope, error) {
 	if len(file) < prefixSize+sha256.Size || len(file) > limit {
@@ -51,7 +55,7 @@ func takeApart(magic string, file []byte, limit int, header any) (envelope, erro
 		return envelope{}, fmt.Errorf("%w: not such a file", ErrDamaged)
 	}
 	if v := file[magicSize]; v != formatVersion {
-		return envelope{}, fmt.Errorf("%w: format version %d is unknown", ErrDamaged, v)
+		return envelope{}, fmt.Errorf("%w: %w: format version %d", ErrDamaged, errLater, v)
 	}
 	rest, digest := file[:len(file)-sha256.Size], file[len(file)-sha256.Size:]
 	if sum := sha256.Sum256(rest); !bytes.Equal(sum[:], digest) {
@@ -63,7 +67,7 @@ func takeApart(magic string, file []byte, limit int, header any) (envelope, erro
 	}
 	e := envelope{bound: rest[:prefixSize+n], header: rest[prefixSize : prefixSize+n], sealed: rest[prefixSize+n:]}
 	if err := canonical.Unmarshal(e.header, header); err != nil {
-		return envelope{}, fmt.Errorf("%w: header: %w", ErrDamaged, err)
+		return envelope{}, fmt.Errorf("%w: %w: header: %w", ErrDamaged, errLater, err)
 	}
 	return e, nil
 }

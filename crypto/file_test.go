@@ -128,7 +128,7 @@ func TestVersionCountsUp(t *testing.T) {
 	if l, err := ParseKeyring(mustEncode(t, k)); err != nil || l.Version() != 5 {
 		t.Errorf("version after reopening: %d", l.Version())
 	}
-	kit, err := k.SealKit(nil)
+	kit, err := k.SealKit(nil, 0)
 	must(t, err)
 	if v, err := CheckKit(kit); err != nil || v != 5 {
 		t.Errorf("kit of version %d, %v", v, err)
@@ -149,7 +149,7 @@ func TestEncodeNeedsAWayIn(t *testing.T) {
 
 func TestFilesShowNoSecret(t *testing.T) {
 	k, words, file := threeWays(t)
-	kit, err := k.SealKit([]byte("the state, a canary"))
+	kit, err := k.SealKit([]byte("the state, a canary"), 0)
 	must(t, err)
 	for _, secret := range [][]byte{k.ring.Owner[:], k.ring.Node[:], k.master[:], k.ring.Index[:], k.ring.KitMAC, k.ring.Recovery[:64],
 		[]byte("correct horse"), keyfile, []byte(words), []byte("a canary"), []byte(k.Owner().DID()), k.Owner().DID().PublicKey()} {
@@ -274,7 +274,7 @@ func TestKitThereAndBack(t *testing.T) {
 	must(t, k.AddScope(ContactScope(contact), rand.Reader))
 	must(t, k.AddScope(ReceivedScope(contact), rand.Reader))
 	for _, state := range [][]byte{nil, {}, []byte("state"), make([]byte, 1<<20)} {
-		kit, err := k.SealKit(state)
+		kit, err := k.SealKit(state, 0)
 		must(t, err)
 		got, s, err := OpenKit(words, kit)
 		must(t, err)
@@ -296,14 +296,14 @@ func TestKitThereAndBack(t *testing.T) {
 
 func TestKitOpensOnlyWithItsWords(t *testing.T) {
 	k, words := mustKeyring(t)
-	kit, err := k.SealKit([]byte("state"))
+	kit, err := k.SealKit([]byte("state"), 0)
 	must(t, err)
 	_, other := mustKeyring(t)
 	_, _, err = OpenKit(other, kit)
 	wantErr(t, "other words", err, ErrWrongSecret)
 	_, err = k.NewWords(rand.Reader)
 	must(t, err)
-	renewed, err := k.SealKit([]byte("state"))
+	renewed, err := k.SealKit([]byte("state"), 0)
 	must(t, err)
 	_, _, err = OpenKit(words, renewed)
 	wantErr(t, "replaced words on a new kit", err, ErrWrongSecret)
@@ -314,7 +314,7 @@ func TestKitOpensOnlyWithItsWords(t *testing.T) {
 
 func TestEveryFlippedBitOfAKitIsRefused(t *testing.T) {
 	k, words := mustKeyring(t)
-	kit, err := k.SealKit([]byte("state"))
+	kit, err := k.SealKit([]byte("state"), 0)
 	must(t, err)
 	r, err := recover24(words)
 	must(t, err)
@@ -348,10 +348,80 @@ func TestKitOfAStranger(t *testing.T) {
 	k, words := mustKeyring(t)
 	stranger, _ := mustKeyring(t)
 	stranger.ring.Recovery = k.ring.Recovery
-	kit, err := stranger.SealKit([]byte("planted"))
+	kit, err := stranger.SealKit([]byte("planted"), 0)
 	must(t, err)
 	_, _, err = OpenKit(words, kit)
 	wantErr(t, "a stranger's kit", err, ErrDamaged)
+}
+
+// TestWhichKitMayGo: only one whose every key and entry a kit made now has.
+func TestWhichKitMayGo(t *testing.T) {
+	k, words := mustKeyring(t)
+	seal := func(k *Keyring, at uint64) []byte {
+		mustEncode(t, k)
+		return must2(k.SealKit(nil, at))(t)
+	}
+	open := func(kit []byte) *Keyring {
+		again, _, err := OpenKit(words, kit)
+		must(t, err)
+		must(t, again.SetPassphrase([]byte("p"), rand.Reader))
+		return again
+	}
+	older, parent := seal(k, 9), seal(k, 10)
+	unchanged := must2(k.SealKit(nil, 10))(t) // beside it, in another place
+	entries := must2(k.SealKit(nil, 11))(t)   // the same keys, more entries
+	newer := seal(k, 11)
+	again := open(parent)
+	child := seal(again, 3)
+	sibling := seal(open(parent), 3)
+	grandchild := open(child)
+	late := seal(again, 4)
+	for range 9 { // however far they count on
+		for _, k := range []*Keyring{again, grandchild} {
+			mustEncode(t, k)
+		}
+	}
+	back := reopen(t, again, words)
+	format, field := bytes.Clone(newer), bytes.Clone(newer)
+	format[magicSize]++
+	field[bytes.Index(field, []byte("version"))] = 'w'
+	cut := newer[:len(newer)-1]
+	stranger, _ := mustKeyring(t)
+	for _, c := range []struct {
+		name string
+		k    *Keyring
+		kit  []byte
+		want error
+	}{
+		{"own, older", k, older, nil}, {"own, the newest", k, newer, nil},
+		{"the one that it came from", again, parent, nil}, {"older than that", again, older, nil},
+		{"the same in another place", again, unchanged, nil}, {"with more entries", again, entries, ErrNewerKit},
+		{"with more keys", again, newer, ErrNewerKit}, {"its own", again, child, nil},
+		{"of another that was put back", again, sibling, ErrNewerKit}, {"of one that came from it", k, child, ErrNewerKit},
+		{"two lives before", grandchild, parent, nil}, {"two lives before, later", grandchild, newer, ErrNewerKit},
+		{"one life before", grandchild, child, nil}, {"one life before, later", grandchild, late, ErrNewerKit},
+		{"read back", back, late, nil}, {"read back, before", back, older, nil}, {"read back, newer", back, newer, ErrNewerKit},
+		{"of a later format", k, finish(format[:len(format)-sha256.Size]), ErrNewerKit},
+		{"with another header", k, finish(field[:len(field)-sha256.Size]), ErrNewerKit},
+		{"cut", k, cut, nil}, {"a stranger's", stranger, older, ErrNoKit}, {"none", k, []byte("none"), ErrNoKit},
+	} {
+		if err := c.k.MayReplaceKit(c.kit); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+// TestLinesAreBounded: the keyring forgets the oldest, whose kits then stay.
+func TestLinesAreBounded(t *testing.T) {
+	k, words := mustKeyring(t)
+	kit := must2(k.SealKit(nil, 0))(t)
+	for i := range 2 * maxLines {
+		must(t, k.Branch(uint64(i), rand.Reader))
+	}
+	k = reopen(t, k, words)
+	if n := len(k.ring.Before); n != maxLines || k.MayReplaceKit(kit) == nil {
+		t.Errorf("%d lines, and the first kit: %v", n, k.MayReplaceKit(kit))
+	}
 }
 
 func TestLyingHeaderLength(t *testing.T) {
@@ -386,7 +456,7 @@ func FuzzParseKeyring(f *testing.F) {
 
 func FuzzOpenKit(f *testing.F) {
 	k, words := mustKeyring(f)
-	kit, _ := k.SealKit(nil)
+	kit, _ := k.SealKit(nil, 0)
 	f.Add(kit)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > sha256.Size && !bytes.Equal(b, kit) {

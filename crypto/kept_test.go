@@ -94,7 +94,7 @@ func writeKept(t testing.TB) {
 	w.Body = must2(k.SealBody(DatasetScope(did), []byte("aad"), []byte("body")))(t)
 	w.Index = k.SealIndex([]byte("key"), []byte("value"))
 	w.Keyring = must2(k.Encode(rand.Reader))(t)
-	w.Kit = must2(k.SealKit([]byte("state")))(t)
+	w.Kit = must2(k.SealKit([]byte("state"), 0))(t)
 	must(t, os.MkdirAll("testdata", 0o755))
 	must(t, os.WriteFile(keptFile, append(must2(json.MarshalIndent(w, "", "  "))(t), '\n'), 0o644))
 }

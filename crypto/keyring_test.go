@@ -115,7 +115,7 @@ func TestNewDatasetNeedsWords(t *testing.T) {
 	must(t, err)
 	_, _, err = k.NewDataset(rand.Reader)
 	wantErr(t, "without words", err, ErrNoWords)
-	_, err = k.SealKit(nil)
+	_, err = k.SealKit(nil, 0)
 	wantErr(t, "a kit without words", err, ErrNoWords)
 	if k.RecoveryPublic() != nil || len(k.Scopes()) != 1 {
 		t.Error("something was made all the same")
@@ -254,7 +254,7 @@ func TestKeyringInManyGoroutines(t *testing.T) {
 					t.Error(err)
 				}
 				_, _ = k.Encode(rand.Reader)
-				_, _ = k.SealKit(nil)
+				_, _ = k.SealKit(nil, 0)
 				_ = k.Erase(scope)
 				_ = k.Scopes()
 			}
@@ -380,6 +380,11 @@ func TestRingIsReadStrictly(t *testing.T) {
 		"bad recovery key":     func(r *ring) { r.Recovery = r.Recovery[1:] },
 		"erased out of order":  func(r *ring) { r.Erased = [][16]byte{{2}, {1}} },
 		"erased twice the one": func(r *ring) { r.Erased = [][16]byte{{2}, {2}} },
+		"a short line":         func(r *ring) { r.Line, r.Before = make([]byte, 15), []ancestor{{}} },
+		"a line from nowhere":  func(r *ring) { r.Line = make([]byte, 16) },
+		"a line before none":   func(r *ring) { r.Before = []ancestor{{}} },
+		"a long one before":    func(r *ring) { r.Line, r.Before = make([]byte, 16), []ancestor{{Line: make([]byte, 17)}} },
+		"too many before":      func(r *ring) { r.Line, r.Before = make([]byte, 16), make([]ancestor, maxLines+1) },
 	} {
 		r := k.snapshot()
 		spoil(&r)

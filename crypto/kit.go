@@ -22,6 +22,8 @@ type kitHeader struct {
 	Vault    [16]byte `cbor:"vault"`
 	Version  uint64   `cbor:"version"`
 	Recovery [32]byte `cbor:"recovery"` // SHA-256 of the recovery public key
+	Line     []byte   `cbor:"line,omitempty"`
+	At       uint64   `cbor:"at,omitempty"`
 }
 
 type kitContent struct {
@@ -32,15 +34,16 @@ type kitContent struct {
 // SealKit makes the recovery kit: all keys and state (opaque to this
 // package), sealed to the recovery key. It takes no secret, so it can be
 // renewed at every change. The kit is also authenticated under a key that the
-// words derive: who merely knows the recovery public key cannot make one.
-func (k *Keyring) SealKit(state []byte) ([]byte, error) {
+// words derive: who merely knows the recovery public key cannot make one. It
+// says at which place in the journal the last change stood that is in it.
+func (k *Keyring) SealKit(state []byte, at uint64) ([]byte, error) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	if k.ring.Recovery == nil {
 		return nil, fmt.Errorf("seal a recovery kit: %w", ErrNoWords)
 	}
 	pub := PublicReceiveKey(k.ring.Recovery)
-	file, err := bind(kitMagic, kitHeader{k.ring.Vault, k.version, pub.Hash()})
+	file, err := bind(kitMagic, kitHeader{k.ring.Vault, k.version, pub.Hash(), k.ring.Line, at})
 	if err != nil {
 		return nil, fmt.Errorf("seal a recovery kit: %w", err)
 	}
@@ -93,19 +96,22 @@ var (
 )
 
 // MayReplaceKit tells whether a kit that lies somewhere may give way to one
-// made now: if it was made of this vault, by keys no newer than these, or if
-// it is damaged and opens nothing any more. The errors are [ErrNoKit] and
-// [ErrNewerKit].
+// made now: if it was made of this vault and one made now holds all that it
+// does, or if it is damaged and opens nothing any more. The errors are
+// [ErrNoKit] and [ErrNewerKit], which one that a later program may have made is
+// too.
 func (k *Keyring) MayReplaceKit(kit []byte) error {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	h, _, _, err := takeKitApart(kit)
 	switch {
+	case bytes.HasPrefix(kit, []byte(kitMagic)) && errors.Is(err, errLater):
+		return ErrNewerKit
 	case err != nil && bytes.HasPrefix(kit, []byte(kitMagic)):
 		return nil
 	case err != nil || h.Vault != k.ring.Vault:
 		return ErrNoKit
-	case h.Version > k.version:
+	case !k.supersedes(h):
 		return ErrNewerKit
 	}
 	return nil
@@ -166,7 +172,7 @@ func (r *recovery) openKit(h kitHeader, e envelope) (*Keyring, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if kept.Vault != h.Vault || PublicReceiveKey(kept.Recovery).Hash() != h.Recovery {
+	if kept.Vault != h.Vault || !bytes.Equal(kept.Line, h.Line) || PublicReceiveKey(kept.Recovery).Hash() != h.Recovery {
 		return nil, nil, errors.New("the keys are not those that the header names")
 	}
 	master, err := draw(rand.Reader)
@@ -178,5 +184,8 @@ func (r *recovery) openKit(h kitHeader, e envelope) (*Keyring, []byte, error) {
 		return nil, nil, err
 	}
 	k.version = h.Version
+	if err := k.branch(h.At, rand.Reader); err != nil {
+		return nil, nil, err
+	}
 	return k, content.State, k.adopt(r, rand.Reader)
 }

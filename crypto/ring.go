@@ -25,6 +25,8 @@ type ring struct {
 	Recovery []byte      `cbor:"recovery,omitempty"` // public key, once there are words
 	Scopes   []scopeKeys `cbor:"scopes"`             // by name, ascending
 	Erased   [][16]byte  `cbor:"erased"`             // tags, ascending
+	Line     []byte      `cbor:"line,omitempty"`     // of kits; none is the vault's first
+	Before   []ancestor  `cbor:"before,omitempty"`   // the lines that it comes from, oldest first
 }
 
 type scopeKeys struct {
@@ -73,6 +75,9 @@ func (r *ring) check() error {
 		if _, err := ParsePublicReceiveKey(r.Recovery); err != nil {
 			return fmt.Errorf("recovery key: %w", err)
 		}
+	}
+	if err := r.checkLines(); err != nil {
+		return err
 	}
 	for i, s := range r.Scopes {
 		if i > 0 && r.Scopes[i-1].Name >= s.Name {

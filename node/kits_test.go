@@ -189,3 +189,68 @@ func TestKitOnAFullDisk(t *testing.T) {
 		t.Errorf("the kit holds %q", got)
 	}
 }
+
+// putBack is a node made from a kit, that its owner has confirmed.
+func (p *person) putBack(kit []byte) *person {
+	p.t.Helper()
+	home := filepath.Join(p.t.TempDir(), "again")
+	opt := RestoreOptions{CreateOptions: CreateOptions{Home: home, Passphrase: []byte(passphrase), Weak: true}, Kit: kit, Words: p.words}
+	if _, err := Restore(p.t.Context(), opt); err != nil {
+		p.t.Fatal(err)
+	}
+	q := *p
+	q.home, q.Node = home, nil
+	q.open()
+	return &q
+}
+
+// TestNewerKitStays: a node that was put back from an older kit leaves the
+// newer one alone, however far it gets, and says so. The one that it came from
+// it renews, but only once the owner has confirmed what it is.
+func TestNewerKitStays(t *testing.T) {
+	t.Parallel()
+	alice := newPerson(t, "alice", newClock())
+	drawer, stick := filepath.Join(t.TempDir(), "drawer"), filepath.Join(t.TempDir(), "stick")
+	do(alice, Kit, KitRequest{To: stick})
+	do(alice, Kit, KitRequest{To: drawer})
+	do(alice, Kit, KitRequest{}) // now it knows of the drawer too
+	old, err := os.ReadFile(drawer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(drawer); err != nil {
+		t.Fatal(err)
+	}
+	alice.add("later1", tree{"a": "a"})
+	alice.add("later2", tree{"a": "b"})
+	alice.close() // renews the one on the stick
+	if err := os.WriteFile(drawer, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alice = alice.putBack(old)
+	alice.add("new", tree{"x": "x"})
+	alice.renewKits(t.Context())
+	if now, err := os.ReadFile(drawer); err != nil || !bytes.Equal(now, old) {
+		t.Errorf("a suspended vault renewed a kit (%v)", err)
+	}
+	do(alice, GrantsConfirm, None{})
+	for _, name := range []string{"new2", "new3", "new4"} {
+		alice.add(name, tree{"x": name})
+	}
+	alice.renewKits(t.Context())
+	fails(alice, Kit, KitRequest{To: stick}, "kit.newer")
+	told := false
+	for _, w := range do(alice, Status, None{}).Warnings {
+		told = told || w.Key == "kit-trouble.newer" && w.Args["path"] == stick
+	}
+	if !told {
+		t.Error("status does not tell of the newer kit")
+	}
+	alice.close()
+	if got := alice.restoredNames(stick); got != "later1 later2" {
+		t.Errorf("the newer kit holds %q", got)
+	}
+	if got := alice.restoredNames(drawer); got != "new new2 new3 new4" {
+		t.Errorf("the kit that it came from holds %q", got)
+	}
+}

@@ -141,7 +141,7 @@ func erases(t *testing.T, checkpointed bool) {
 		}
 	}
 	var oldKit bytes.Buffer
-	if err := v.SaveKit(&oldKit); err != nil {
+	if err := v.SaveKit(&oldKit, 0); err != nil {
 		t.Fatal(err)
 	}
 	v, _ = reopen(t, v)
@@ -224,7 +224,7 @@ func erases(t *testing.T, checkpointed bool) {
 	}
 
 	var newKit bytes.Buffer
-	if err := v.SaveKit(&newKit); err != nil {
+	if err := v.SaveKit(&newKit, 0); err != nil {
 		t.Fatal(err)
 	}
 	for what, kit := range map[string]*bytes.Buffer{"old": &oldKit, "new": &newKit} {

@@ -30,8 +30,11 @@ type kitEntry struct {
 // SaveKit writes the recovery kit: the keys and the state, sealed to the
 // recovery words. Content is not in it. What was erased is not in it either;
 // but a kit that was saved before an erasure still opens what was erased. Nor
-// are the facts that no longer counted at the last checkpoint.
-func (v *Vault) SaveKit(w io.Writer) error {
+// are the facts that no longer counted at the last checkpoint. changed is the
+// place of the last fact that the kit should hold: by it, and by what the vault
+// knows of its own, older kits are told from newer ones.
+func (v *Vault) SaveKit(w io.Writer, changed uint64) error {
+	changed = max(changed, v.Changed())
 	state := kitState{Incarnation: v.Incarnation(), Entries: []kitEntry{}}
 	err := v.live(func(_ uint64, e journal.Entry) error {
 		if k, ok := v.kitEntry(e); ok {
@@ -42,7 +45,7 @@ func (v *Vault) SaveKit(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("save the recovery kit: %w", err)
 	}
-	kit, err := v.ring.SealKit(encode(state))
+	kit, err := v.ring.SealKit(encode(state), changed)
 	if err != nil {
 		return fmt.Errorf("save the recovery kit: %w", err)
 	}

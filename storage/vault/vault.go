@@ -334,8 +334,12 @@ func (v *Vault) suspendFor(why Suspension) error {
 }
 
 // suspend records why, and that all that is signed from now on is newer than
-// anything signed before, in whatever copy of the vault.
+// anything signed before, in whatever copy of the vault. What the vault may
+// lack, a kit may have: its own are of another line from now on.
 func (v *Vault) suspend(why Suspension) error {
+	if err := v.branch(); err != nil {
+		return fmt.Errorf("suspend the grants (%s): %w", why, err)
+	}
 	changes := []change{
 		{kind: kindIncarnation, public: encode(incarnationBody{nextLife(v.Incarnation(), v.opt.Now())})},
 		{kind: kindSuspended, scope: crypto.NodeScope, body: encode(suspendedBody{why})},
@@ -347,4 +351,13 @@ func (v *Vault) suspend(why Suspension) error {
 		return fmt.Errorf("suspend the grants (%s): %w", why, err)
 	}
 	return nil
+}
+
+func (v *Vault) branch() error {
+	v.keys.Lock()
+	defer v.keys.Unlock()
+	if err := v.ring.Branch(v.Entries(), v.opt.Rand); err != nil {
+		return err
+	}
+	return v.SaveKeyring()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/x/rate"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
@@ -33,11 +34,12 @@ type door struct {
 	homely     map[netip.Prefix]struct{}
 	strangers  share[netip.Prefix]
 	streams    share[peer.ID] // of strangers
+	rate       *rate.Limiter  // of strangers
 }
 
 func newDoor(inside network.ResourceManager, known func(peer.ID) bool) *door {
 	return &door{
-		ResourceManager: inside, known: known, homely: map[netip.Prefix]struct{}{},
+		ResourceManager: inside, known: known, homely: map[netip.Prefix]struct{}{}, rate: strangerRate(),
 		handshakes: share[netip.Prefix]{each: handshakesPerNetwork, all: handshakesInAll},
 		reserve:    share[netip.Prefix]{each: handshakesPerNetwork, all: handshakesReserved},
 		strangers:  share[netip.Prefix]{each: strangersPerNetwork, all: strangersInAll},
@@ -144,7 +146,7 @@ func (c *doorConn) name(known bool) bool {
 		d.homely[c.from] = struct{}{}
 		return true
 	}
-	if !d.strangers.take(c.from) {
+	if !d.rate.Allow(c.from.Addr()) || !d.strangers.take(c.from) {
 		return false
 	}
 	c.held = &d.strangers

@@ -196,7 +196,7 @@ func TestDoorGivesBack(t *testing.T) {
 	known := peer.ID("known")
 	inside := &network.NullResourceManager{}
 	d := newDoor(inside, func(p peer.ID) bool { return p == known })
-	at := ma.StringCast("/ip4/5.6.7.8/tcp/1")
+	at := ma.StringCast("/ip4/127.6.7.8/tcp/1") // from where anybody may come as often as they like
 	for round := range 3 {
 		var open []network.ConnManagementScope
 		for i := range handshakesPerNetwork {
@@ -252,6 +252,44 @@ func TestDoorGivesBack(t *testing.T) {
 	}
 	if d.streams.total+len(d.streams.taken) != 0 {
 		t.Errorf("streams are not given back: %+v", d.streams)
+	}
+}
+
+// Who shares a contact's address does not keep the contact out by coming and
+// going: how often is a bound for strangers alone.
+func TestComingAndGoing(t *testing.T) {
+	const friend = peer.ID("friend")
+	for _, at := range []string{"/ip4/203.0.113.7/tcp/1", "/ip6/2001:db8:1:2::3/udp/1/quic-v1"} {
+		d, err := resourceManager(func(p peer.ID) bool { return p == friend })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		come := func(p peer.ID, dir network.Direction) error {
+			c, err := d.OpenConnection(dir, false, ma.StringCast(at))
+			if err != nil {
+				t.Fatalf("%s: before anybody can know who it is: %v", at, err)
+			}
+			defer c.Done()
+			return c.SetPeer(p)
+		}
+		in := 0
+		for i := range 20 * strangersAtOnce {
+			if come(peer.ID(fmt.Sprint(i)), network.DirInbound) == nil {
+				in++
+			}
+		}
+		if in < strangersAtOnce || in > strangersAtOnce+20 { // some more as time passes
+			t.Errorf("%s: %d strangers came in at once, want %d", at, in, strangersAtOnce)
+		}
+		for range 2 * strangersAtOnce {
+			if err := come(friend, network.DirInbound); err != nil {
+				t.Fatalf("%s: the contact: %v", at, err)
+			}
+			if err := come("somebody whom we dial", network.DirOutbound); err != nil {
+				t.Fatalf("%s: our own dial: %v", at, err)
+			}
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ package p2p
 
 import (
 	"log/slog"
+	"net/netip"
 	"os"
 	"slices"
 	"time"
@@ -19,6 +20,7 @@ import (
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/x/rate"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
@@ -64,6 +66,8 @@ const (
 	handshakesReserved   = 32 // for networks from which somebody known came before
 	strangersPerNetwork  = 16 // connections
 	strangersInAll       = 48
+	strangersAtOnce      = 16 // new connections of one network, and then
+	strangersPerSecond   = 0.2
 	strangerStreams      = 8 // of one
 	strangerStreamsInAll = 128
 
@@ -86,13 +90,11 @@ func settings(key *privateKey, opt Options) ([]libp2p.Option, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Networks are counted at the door, where contacts do not count.
-	anybody := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 0, ConnCount: connsIn}}
-	resources, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits()), rcmgr.WithMetricsDisabled(), rcmgr.WithLimitPerSubnet(anybody, anybody))
+	known := func(p peer.ID) bool { return connections.IsProtected(p, "") }
+	resources, err := resourceManager(known)
 	if err != nil {
 		return nil, err
 	}
-	known := func(p peer.ID) bool { return connections.IsProtected(p, "") }
 	options := []libp2p.Option{
 		libp2p.Identity(key),
 		libp2p.NoListenAddrs, // New listens, one address at a time
@@ -105,13 +107,42 @@ func settings(key *privateKey, opt Options) ([]libp2p.Option, error) {
 		libp2p.DisableRelay(),
 		libp2p.ForceReachabilityPrivate(), // sends no AutoNAT probe
 		libp2p.ConnectionManager(connections),
-		libp2p.ResourceManager(newDoor(resources, known)),
+		libp2p.ResourceManager(resources),
 		libp2p.DisableMetrics(),
 	}
 	if opt.PreferTCP {
 		options = append(options, libp2p.SwarmOpts(swarm.WithDialRanker(tcpFirst)))
 	}
 	return append(options, transports(opt.Transports)...), nil
+}
+
+// resourceManager keeps the budgets. Networks are counted at the door, where
+// contacts do not count, and how often they come is too: libp2p's own limits
+// would take a contact for the strangers behind the same address.
+func resourceManager(known func(peer.ID) bool) (network.ResourceManager, error) {
+	anybody := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 0, ConnCount: connsIn}}
+	inside, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits()), rcmgr.WithMetricsDisabled(),
+		rcmgr.WithLimitPerSubnet(anybody, anybody), rcmgr.WithConnRateLimiters(&rate.Limiter{}))
+	if err != nil {
+		return nil, err
+	}
+	return newDoor(inside, known), nil
+}
+
+// strangerRate is how often strangers of one network may come. Programs on this
+// computer may at any time.
+func strangerRate() *rate.Limiter {
+	each := rate.Limit{RPS: strangersPerSecond, Burst: strangersAtOnce}
+	return &rate.Limiter{
+		NetworkPrefixLimits: []rate.PrefixLimit{
+			{Prefix: netip.MustParsePrefix("127.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")},
+		},
+		SubnetRateLimiter: rate.SubnetLimiter{
+			IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: each}},
+			IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: each}},
+			GracePeriod:      time.Minute,
+		},
+	}
 }
 
 func transports(others []libp2p.Option) []libp2p.Option {

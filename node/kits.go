@@ -220,29 +220,40 @@ func (n *Node) kit(ctx context.Context, q KitRequest, _ func(Progress)) (KitResu
 }
 
 // newKit writes a kit to a file that is not there yet, or where one is kept.
-func (n *Node) newKit(ctx context.Context, path string, once bool) (int64, error) {
-	_, err := n.files().Stat(path)
+// When it fails no new file stays, so that it can be tried again.
+func (n *Node) newKit(ctx context.Context, path string, once bool) (bytes int64, err error) {
+	_, err = n.files().Stat(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case err == nil && !n.keptAt(path):
 		return 0, problem.New(problem.Exists, "file.exists", "path", path)
 	case err == nil:
 		err = n.mayReplace(path)
-	case errors.Is(err, fs.ErrNotExist):
+	case fresh:
 		err = nil
 	}
 	if err != nil {
 		return 0, aboutPlace(err, path)
 	}
 	if once {
-		bytes, err := n.writeKit(path)
-		if err != nil {
-			return 0, err
-		}
-		return bytes, n.record(ctx, fact(factKitSaved, crypto.NodeScope, kitSaved{Scopes: n.scopesDigest()}))
+		bytes, err = n.saveKit(ctx, path)
+	} else {
+		bytes, err = n.keepKit(ctx, path)
+		n.kits.note(path, n.now(), err)
 	}
-	bytes, err := n.keepKit(ctx, path)
-	n.kits.note(path, n.now(), err)
+	if err != nil && fresh {
+		_ = n.files().Remove(path)
+	}
 	return bytes, err
+}
+
+// saveKit writes the kit and remembers what is in it, not where it lies.
+func (n *Node) saveKit(ctx context.Context, path string) (int64, error) {
+	bytes, err := n.writeKit(path)
+	if err != nil {
+		return 0, err
+	}
+	return bytes, n.record(ctx, fact(factKitSaved, crypto.NodeScope, kitSaved{Scopes: n.scopesDigest()}))
 }
 
 func (n *Node) keptAt(path string) bool {

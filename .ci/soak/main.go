@@ -44,6 +44,7 @@ var campaigns = []campaign{
 	{"model", "./testnet/model", "Histories|PlantedFaults"},
 	{"powercut-node", "./node", "PowerCut"},
 	{"failures", "./storage/vault", "EachFailure"},
+	{"failures-node", "./node", "EachFailure"},
 	{"flips", "./storage/vault", "Flips|DamagedHistory"},
 	{"kills", "./testnet", "^TestKills$"},
 	{"hostile", "./testnet", "Hostile"},

@@ -10,8 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/traboule/traboule/crypto"
-	"github.com/traboule/traboule/protocol/grant"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -49,19 +47,8 @@ func (p *person) tells() (lines []string) {
 func TestCheckpointChangesNothing(t *testing.T) {
 	t.Parallel()
 	alice, bob := neighbours(t)
-	did := crypto.DID(alice.add("counted", tree{"a": "1"}).Dataset)
-	leaf, err := grant.Issue(alice.keys.Node(), grant.Grant{
-		Dataset: did, Audience: bob.owner(), Purpose: grant.Purposes["service"], Until: alice.now().Add(90 * day), Uses: 2,
-	}, newNonce())
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := fact(factGiven, crypto.DatasetScope(did), givenFact{Dataset: did, Leaf: leaf.Bytes(), Audience: bob.owner()})
-	if err := alice.record(t.Context(), f); err != nil {
-		t.Fatal(err)
-	}
-	alice.net().handOver(t.Context())
-	counted := grantID(leaf.CID())
+	alice.add("counted", tree{"a": "1"})
+	counted := alice.givesUses("counted", bob, 2)
 	do(bob, Fetch, FetchRequest{Grant: counted})
 	alice.add("counted", tree{"a": "2"})
 	do(bob, Fetch, FetchRequest{Grant: counted})

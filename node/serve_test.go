@@ -117,24 +117,35 @@ func TestRepeatedDelivery(t *testing.T) {
 	bob.wantTree("notes", tree{"a": "b"})
 }
 
+// givesUses hands to a contact a grant on a data set that ends with so many
+// uses, as no operation makes one yet.
+func (p *person) givesUses(name string, to *person, uses uint64) (id string) {
+	p.t.Helper()
+	d, err := p.vault.Lookup(name)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	leaf, err := grant.Issue(p.keys.Node(), grant.Grant{
+		Dataset: d.DID, Audience: to.owner(), Purpose: grant.Purposes["service"], Until: p.now().Add(90 * day), Uses: uses,
+	}, newNonce())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	f := fact(factGiven, crypto.DatasetScope(d.DID), givenFact{Dataset: d.DID, Leaf: leaf.Bytes(), Audience: to.owner()})
+	if err := p.record(p.t.Context(), f); err != nil {
+		p.t.Fatal(err)
+	}
+	p.net().handOver(p.t.Context())
+	return grantID(leaf.CID())
+}
+
 // TestUsesAreBounded: each new head draws one use, a head that was delivered
 // before none; restarts on either side give nothing back.
 func TestUsesAreBounded(t *testing.T) {
 	t.Parallel()
 	alice, bob := neighbours(t)
-	did := crypto.DID(alice.add("notes", tree{"a": "1"}).Dataset)
-	leaf, err := grant.Issue(alice.keys.Node(), grant.Grant{
-		Dataset: did, Audience: bob.owner(), Purpose: grant.Purposes["service"], Until: alice.now().Add(day), Uses: 2,
-	}, newNonce())
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := fact(factGiven, crypto.DatasetScope(did), givenFact{Dataset: did, Leaf: leaf.Bytes(), Audience: bob.owner()})
-	if err := alice.record(t.Context(), f); err != nil {
-		t.Fatal(err)
-	}
-	alice.net().handOver(t.Context())
-	id := grantID(leaf.CID())
+	alice.add("notes", tree{"a": "1"})
+	id := alice.givesUses("notes", bob, 2)
 
 	do(bob, Fetch, FetchRequest{Grant: id})
 	do(bob, Fetch, FetchRequest{Grant: id})

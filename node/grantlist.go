@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/protocol/grant"
+)
+
+func (n *Node) grants(ctx context.Context, _ None, _ func(Progress)) (GrantsResult, error) {
+	r := GrantsResult{Given: []GrantLine{}, Received: []GrantLine{}}
+	_, r.SuspendedBy = n.suspended()
+	for _, g := range n.book.givenOn("") {
+		r.Given = append(r.Given, n.givenLine(g))
+	}
+	for _, g := range n.book.receivedList() {
+		r.Received = append(r.Received, n.receivedLine(g))
+	}
+	return r, nil
+}
+
+func (n *Node) givenLine(g given) GrantLine {
+	line := grantLine(g.cid, g.grant, g.issued)
+	line.Direction, line.Contact, line.Name = "given", n.book.nameOf(g.Audience), n.datasetName(g.Dataset)
+	line.Deliveries, line.Files, line.Bytes = g.deliveries, g.last.Files, g.last.Bytes
+	line.LastVersion, line.LastTime = versionNumber(g.last.Version), g.lastTime
+	switch now := n.now(); {
+	case g.revoked:
+		line.State = "revoked"
+	case now.After(g.grant.Until):
+		line.State = "expired"
+	case n.vault.Suspended() != "":
+		line.State = "suspended"
+	case !g.acknowledged:
+		line.State = "pending"
+	default:
+		line.State = "live"
+	}
+	return line
+}
+
+func (n *Node) receivedLine(r received) GrantLine {
+	line := grantLine(r.cid, r.grant, r.since)
+	line.Direction, line.Contact, line.Name = "received", n.book.nameOf(r.giver()), r.Name
+	if d, err := n.vault.Lookup(string(r.Dataset)); err == nil {
+		line.Name = d.Name
+	}
+	line.Deliveries, line.Files, line.Bytes = r.count, r.last.Files, r.last.Bytes
+	line.LastVersion, line.LastTime = versionNumber(r.last.Version), r.at
+	switch {
+	case r.over:
+		line.State = "revoked"
+	case n.now().After(r.grant.Until):
+		line.State = "expired"
+	default:
+		line.State = "live"
+	}
+	return line
+}
+
+func grantLine(c cid.Cid, g grant.Grant, from time.Time) GrantLine {
+	purpose := grant.PurposeWord(g.Purpose)
+	if purpose == "" {
+		purpose = g.Purpose
+	}
+	return GrantLine{
+		ID: grantID(c), CID: c.String(), Dataset: string(g.Dataset), Paths: g.Paths, Purpose: purpose,
+		From: from, Until: g.Until,
+	}
+}
+
+func (n *Node) datasetName(did crypto.DID) string {
+	if d, err := n.vault.Lookup(string(did)); err == nil {
+		return d.Name
+	}
+	return did.Short()
+}

@@ -14,13 +14,16 @@ import (
 	"testing"
 )
 
-// TestLicenceLine: every Go file and every script begins with its licence,
+// TestLicenceLine: every source file and every script begins with its licence,
 // and so does every page of the specification.
 func TestLicenceLine(t *testing.T) {
 	const line = "// SPDX-License-Identifier: Apache-2.0\n"
 	readTree(t, func(name, text string) {
 		if path.Ext(name) == ".go" && !strings.HasPrefix(afterConstraint(text), line) {
 			t.Errorf("%s: the first line is not %q", name, strings.TrimSpace(line))
+		}
+		if ext := path.Ext(name); ext == ".mjs" && !strings.HasPrefix(text, line) || ext == ".py" && !strings.HasPrefix(text, "#"+line[2:]) {
+			t.Errorf("%s: the first line is not its licence", name)
 		}
 		if strings.HasPrefix(text, "#!") {
 			if _, rest, _ := strings.Cut(text, "\n"); !strings.HasPrefix(rest, "# SPDX-License-Identifier: Apache-2.0\n") {

@@ -271,13 +271,20 @@ func killReceiver(k *killing) {
 	k.sound()
 }
 
+// pair is a neighbour, and the tree that the node which is going to die has
+// added as "set".
+func (k *killing) pair() (taker *home, source *growing) {
+	k.Helper()
+	k.prepare()
+	taker, source = k.neighbour(), k.newTree()
+	do(k.T, k.Client, node.Add, node.AddRequest{Path: source.dir, Name: "set"})
+	return taker, source
+}
+
 // killSender: whoever fetched loses nothing by it, and the giver's log has
 // every head that was handed out.
 func killSender(k *killing) {
-	k.prepare()
-	taker := k.neighbour()
-	source := k.newTree()
-	do(k.T, k.Client, node.Add, node.AddRequest{Path: source.dir, Name: "set"})
+	taker, source := k.pair()
 	given := do(k.T, k.Client, node.Grant, node.GrantRequest{Name: "set", To: "Camille"})
 	heads := 0
 	for range k.kills {
@@ -308,10 +315,7 @@ func grantOf(k *killing, id string) node.GrantLine {
 
 // killGranting: a grant that was answered is there, and opens.
 func killGranting(k *killing) {
-	k.prepare()
-	taker := k.neighbour()
-	source := k.newTree()
-	do(k.T, k.Client, node.Add, node.AddRequest{Path: source.dir, Name: "set"})
+	taker, _ := k.pair()
 	links := map[string]string{} // by grant
 	for range k.kills {
 		var given node.GrantResult
@@ -337,10 +341,7 @@ func killGranting(k *killing) {
 // killRevoking: what was revoked is refused to the grantee who asks, now and
 // after every later kill.
 func killRevoking(k *killing) {
-	k.prepare()
-	taker := k.neighbour()
-	source := k.newTree()
-	do(k.T, k.Client, node.Add, node.AddRequest{Path: source.dir, Name: "set"})
+	taker, _ := k.pair()
 	var over []node.GrantResult
 	for range k.kills {
 		given := do(k.T, k.Client, node.Grant, node.GrantRequest{Name: "set", To: "Camille"})
@@ -458,10 +459,7 @@ func killCompacting(k *killing) {
 // killRepairing: a repair that is cut short has made nothing worse, and the
 // next one ends it.
 func killRepairing(k *killing) {
-	k.prepare()
-	taker := k.neighbour()
-	source := k.newTree()
-	do(k.T, k.Client, node.Add, node.AddRequest{Path: source.dir, Name: "set"})
+	taker, source := k.pair()
 	want := source.now()
 	given := do(k.T, k.Client, node.Grant, node.GrantRequest{Name: "set", To: "Camille"})
 	do(k.T, k.Client, node.Revoke, node.NameRequest{Name: given.Grant.ID})

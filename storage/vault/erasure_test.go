@@ -5,6 +5,7 @@ package vault
 import (
 	"bytes"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,6 +108,48 @@ func TestErasure(t *testing.T) {
 }
 
 func erases(t *testing.T, checkpointed bool) {
+	e := prepareErasure(t, checkpointed)
+	if err := e.v.Remove(bg, e.gone); err != nil {
+		t.Fatal(err)
+	}
+	if checkpointed {
+		if err := e.v.Checkpoint(bg, Digest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.nothingOpens(t)
+	e.noSealerOpens(t)
+	if bad, err := e.v.Check(bg, nil); err != nil || len(bad) > 0 {
+		t.Errorf("check: %v, %v", bad, err)
+	}
+	if facts := recorded(t, e.v.Facts); len(facts) != 1 || !facts[0].Erased {
+		t.Errorf("what is left of the fact: %+v", facts)
+	}
+	e.compact(t)
+	e.nothingOpens(t)
+	if diff := cmp.Diff(e.before, export(t, e.v, e.kept, ExportOptions{})); diff != "" {
+		t.Errorf("the other data set:\n%s", diff)
+	}
+	e.kits(t)
+}
+
+// erasure is a vault with two data sets of one content, one of which is going
+// to be removed, and all that is secret of that one.
+type erasure struct {
+	v          *Vault
+	words      string
+	kept, gone crypto.DID
+	before     map[string]node
+	keys       map[crypto.BlockName]crypto.BlockKey
+	sealed     map[crypto.BlockName][]byte
+	oldKit     bytes.Buffer
+	oldFiles   map[string][]byte
+}
+
+// prepareErasure leaves secrets wherever there are any: pages, blocks, a view,
+// a fact, a name, the mark, and a checkpoint if wanted.
+func prepareErasure(t *testing.T, checkpointed bool) *erasure {
+	t.Helper()
 	ring, words := newRing(t)
 	v, err := Create(filepath.Join(t.TempDir(), "v"), ring, testOptions())
 	if err != nil {
@@ -115,137 +158,130 @@ func erases(t *testing.T, checkpointed bool) {
 	t.Cleanup(func() { v.Close() })
 	src := t.TempDir()
 	write(t, src, "canary-file", strings.Repeat("canary content ", 20_000))
-	kept := mustAdd(t, v, "kept", src)
+	e := &erasure{words: words, before: tree(t, src), kept: mustAdd(t, v, "kept", src).Dataset.DID}
 	gone := mustAdd(t, v, "canary-name", src)
-	did := gone.Dataset.DID
-	before := tree(t, src)
-	scope := crypto.DatasetScope(did)
-	if _, err := v.Record(bg, Fact{Kind: FirstFact, Scope: scope, Body: []byte("canary-fact")}); err != nil {
+	e.gone = gone.Dataset.DID
+	if _, err := v.Record(bg, Fact{Kind: FirstFact, Scope: crypto.DatasetScope(e.gone), Body: []byte("canary-fact")}); err != nil {
 		t.Fatal(err)
 	}
-	view, err := v.ViewHead(bg, did, View{Paths: []string{"canary-file"}})
+	view, err := v.ViewHead(bg, e.gone, View{Paths: []string{"canary-file"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, sealed := secretsOf(t, v, gone.Head)
+	e.keys, e.sealed = secretsOf(t, v, gone.Head)
 	viewKeys, viewSealed := secretsOf(t, v, view.Head)
-	for name, key := range viewKeys {
-		keys[name], sealed[name] = key, viewSealed[name]
+	maps.Copy(e.keys, viewKeys)
+	maps.Copy(e.sealed, viewSealed)
+	err = v.SaveMark()
+	if err == nil && checkpointed {
+		err = v.Checkpoint(bg, Digest{})
 	}
-	if err := v.SaveMark(); err != nil {
-		t.Fatal(err)
+	if err == nil {
+		err = v.SaveKit(&e.oldKit, 0)
 	}
-	if checkpointed {
-		if err := v.Checkpoint(bg, Digest{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var oldKit bytes.Buffer
-	if err := v.SaveKit(&oldKit, 0); err != nil {
-		t.Fatal(err)
-	}
-	v, _ = reopen(t, v)
-	oldFiles := filesOf(t, v.dir)
-	oldRing := oldFiles[v.path(keyringA)]
-
-	if err := v.Remove(bg, did); err != nil {
-		t.Fatal(err)
-	}
-	if checkpointed {
-		if err := v.Checkpoint(bg, Digest{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	nothingOpens := func() {
-		t.Helper()
-		for _, plain := range openedByAll(t, v) {
-			for name, key := range keys {
-				if bytes.Contains(plain, key[:]) {
-					t.Errorf("the key of block %v is in what other keys open", name)
-				}
-			}
-			for _, canary := range []string{"canary-name", "canary-fact", string(did)} {
-				if bytes.Contains(plain, []byte(canary)) {
-					t.Errorf("%q is in what other keys open", canary)
-				}
-			}
-		}
-		for name, content := range filesOf(t, v.dir) {
-			if bytes.Contains(content, oldRing[len(oldRing)-100:]) {
-				t.Errorf("%s holds the old keyring", name)
-			}
-			for _, key := range keys {
-				if bytes.Contains(content, key[:]) {
-					t.Errorf("%s holds a key of a block", name)
-				}
-			}
-		}
-	}
-	nothingOpens()
-	// Not even with the same content at hand, and the sealer of another data set.
-	s, err := v.ring.Sealer(kept.Dataset.DID, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := []byte(before["canary-file"].Content)
-	for _, b := range sealed {
-		if _, err := crypto.OpenBlock(nil, did, s.Key(known), b); err == nil {
+	e.v, _ = reopen(t, v)
+	e.oldFiles = filesOf(t, e.v.dir)
+	return e
+}
+
+// nothingOpens looks for what was removed in all that the keys which are left
+// open, and in every file.
+func (e *erasure) nothingOpens(t *testing.T) {
+	t.Helper()
+	for _, plain := range openedByAll(t, e.v) {
+		for name, key := range e.keys {
+			if bytes.Contains(plain, key[:]) {
+				t.Errorf("the key of block %v is in what other keys open", name)
+			}
+		}
+		for _, canary := range []string{"canary-name", "canary-fact", string(e.gone)} {
+			if bytes.Contains(plain, []byte(canary)) {
+				t.Errorf("%q is in what other keys open", canary)
+			}
+		}
+	}
+	oldRing := e.oldFiles[e.v.path(keyringA)]
+	for name, content := range filesOf(t, e.v.dir) {
+		if bytes.Contains(content, oldRing[len(oldRing)-100:]) {
+			t.Errorf("%s holds the old keyring", name)
+		}
+		for _, key := range e.keys {
+			if bytes.Contains(content, key[:]) {
+				t.Errorf("%s holds a key of a block", name)
+			}
+		}
+	}
+}
+
+// noSealerOpens tries with the same content at hand, and the sealer of another
+// data set.
+func (e *erasure) noSealerOpens(t *testing.T) {
+	t.Helper()
+	s, err := e.v.ring.Sealer(e.kept, "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := []byte(e.before["canary-file"].Content)
+	for _, b := range e.sealed {
+		if _, err := crypto.OpenBlock(nil, e.gone, s.Key(known), b); err == nil {
 			t.Error("the key of the same content in another data set opens a block")
 		}
 	}
-	if _, err := v.ring.Sealer(did, "", 0); err == nil {
+	if _, err := e.v.ring.Sealer(e.gone, "", 0); err == nil {
 		t.Error("there still is a sealer")
 	}
-	if bad, err := v.Check(bg, nil); err != nil || len(bad) > 0 {
-		t.Errorf("check: %v, %v", bad, err)
-	}
-	if facts := recorded(t, v.Facts); len(facts) != 1 || !facts[0].Erased {
-		t.Errorf("what is left of the fact: %+v", facts)
-	}
+}
 
-	size := v.store.Stats().Size
-	if _, err := v.Compact(bg, CompactOptions{Grace: -1, All: true, Percent: 1}); err != nil {
+// compact sees to it that the ciphertext goes.
+func (e *erasure) compact(t *testing.T) {
+	t.Helper()
+	size := e.v.store.Stats().Size
+	if _, err := e.v.Compact(bg, CompactOptions{Grace: -1, All: true, Percent: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if now := v.store.Stats().Size; now > size*6/10 {
+	if now := e.v.store.Stats().Size; now > size*6/10 {
 		t.Errorf("%d bytes of packs of %d are left", now, size)
 	}
-	v, _ = reopen(t, v)
-	nothingOpens()
-	for name, content := range filesOf(t, v.dir) {
-		for _, b := range sealed {
+	e.v, _ = reopen(t, e.v)
+	for name, content := range filesOf(t, e.v.dir) {
+		for _, b := range e.sealed {
 			if bytes.Contains(content, b[:min(len(b), 60)]) {
 				t.Errorf("%s still holds ciphertext of it", name)
 			}
 		}
 	}
-	if diff := cmp.Diff(before, export(t, v, kept.Dataset.DID, ExportOptions{})); diff != "" {
-		t.Errorf("the other data set:\n%s", diff)
-	}
+}
 
+// kits restores a vault from the packs of a backup: a kit from before opens
+// what was removed, a new one does not know it.
+func (e *erasure) kits(t *testing.T) {
+	t.Helper()
 	var newKit bytes.Buffer
-	if err := v.SaveKit(&newKit, 0); err != nil {
+	if err := e.v.SaveKit(&newKit, 0); err != nil {
 		t.Fatal(err)
 	}
-	for what, kit := range map[string]*bytes.Buffer{"old": &oldKit, "new": &newKit} {
+	for what, kit := range map[string]*bytes.Buffer{"old": &e.oldKit, "new": &newKit} {
 		dir := filepath.Join(t.TempDir(), what)
-		for name, content := range oldFiles { // packs from a backup
+		for name, content := range e.oldFiles {
 			if filepath.Base(filepath.Dir(name)) == packsDir {
 				write(t, dir, filepath.Join(packsDir, filepath.Base(name)), string(content))
 			}
 		}
-		w, err := Restore(kit, words, dir, []byte(passphrase), testOptions())
+		w, err := Restore(kit, e.words, dir, []byte(passphrase), testOptions())
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.find(did)
+		_, err = w.find(e.gone)
 		switch {
-		case what == "new" && (err == nil || w.ring.HasScope(scope)):
+		case what == "new" && (err == nil || w.ring.HasScope(crypto.DatasetScope(e.gone))):
 			t.Error("a new kit still knows the data set")
 		case what == "old" && err != nil:
 			t.Error("a kit from before the removal does not open it: the limit that is told is none")
 		case what == "old":
-			if diff := cmp.Diff(before, export(t, w, did, ExportOptions{})); diff != "" {
+			if diff := cmp.Diff(e.before, export(t, w, e.gone, ExportOptions{})); diff != "" {
 				t.Error(diff)
 			}
 		}

@@ -17,10 +17,10 @@ import (
 // plants are faults, one each, that somebody could make in the program: a text
 // of a file, and what stands in its place.
 var plants = []struct{ name, file, text, instead string }{
-	{"a revocation is ignored where a grant was passed on", "node/access/check.go",
-		"c.gate.revoked.Revoked(c.chain); revoked {", "c.gate.revoked.Revoked(c.chain); revoked && len(c.chain) == 4 {"},
 	{"a revocation is ignored by those who ask for fresh links", "node/access/check.go",
 		"c.gate.revoked.Revoked(c.chain); revoked {", "c.gate.revoked.Revoked(c.chain); revoked && c.inv.Command != grant.CommandChain {"},
+	{"a revocation is ignored where a grant was passed on", "node/access/check.go",
+		"c.gate.revoked.Revoked(c.chain); revoked {", "c.gate.revoked.Revoked(c.chain); revoked && len(c.chain) == 4 {"},
 	{"the gate forgets the revocations at a restart", "node/node.go",
 		"if err = n.remember(); err != nil {",
 		"err = n.remember()\n\tn.gate = access.New(access.Options{Self: n.keys.Node().DID(), Datasets: n.standing, Known: n.isIssuer, Clock: opt.Now})\n\tif err != nil {"},

@@ -56,7 +56,7 @@ func (c *city) restore(m move) error {
 	book.suspended, book.fromKit = true, true
 	time.Sleep(2 * time.Second) // two lives do not begin in one second
 	book.life = max(book.life+1, int(h.now().Unix()))
-	c.truth.books[m.who] = book
+	c.truth.goesBack(m.who, book)
 	return h.startAnew(running)
 }
 

@@ -352,3 +352,15 @@ func (t *truth) removes(who, set int) {
 	delete(b.links, set)
 	maps.DeleteFunc(b.held, func(h holding, _ version) bool { return h.set == set })
 }
+
+// goesBack puts an older notebook in the place of somebody's. That a grant is
+// over they may have heard when they had removed what came of it, which shows
+// in no list: whether that is still to be told nobody knows.
+func (t *truth) goesBack(who int, older notebook) {
+	for number, g := range t.grants {
+		if g.to == who && !t.books[who].received[number] {
+			delete(t.books[g.from].untold, number)
+		}
+	}
+	t.books[who] = older
+}

@@ -287,6 +287,7 @@ var menu = []struct {
 			a.relive(k.who)
 		}
 	}},
+	{3, func(a *author) { a.setBack(pick(a.rng, a.grants)) }},
 	{1, func(a *author) { a.misjudge(pick(a.rng, a.grants)) }},
 	{2, func(a *author) { a.write(move{verb: compact, who: a.anybody()}) }},
 	{3, func(a *author) { a.undo(putBack, confirm) }},
@@ -315,6 +316,26 @@ func (a *author) disturb(v verb) {
 	g := pick(a.rng, a.grants)
 	a.write(move{verb: change, who: g.who, of: g.of, large: true})
 	a.write(move{verb: v, who: g.who, of: g.number})
+}
+
+// setBack has a giver lose what happened last, to a backup or a kit from before.
+func (a *author) setBack(g move) {
+	save, back := backup, putBack
+	if a.rng.IntN(2) == 0 {
+		save, back = kit, restore
+	}
+	copied := a.write(move{verb: save, who: g.who})
+	switch a.rng.IntN(3) {
+	case 0:
+		a.write(move{verb: revoke, who: g.who, of: g.number})
+	case 1:
+		a.write(move{verb: change, who: g.who, of: g.of})
+	case 2:
+		a.write(move{verb: fetch, who: g.with, of: g.number})
+	}
+	a.write(move{verb: back, who: g.who, of: copied.number})
+	a.write(move{verb: fetch, who: g.with, of: g.number})
+	a.relive(g.who)
 }
 
 // relive has somebody whose home was put back ask a grantee in before or after

@@ -164,12 +164,10 @@ func (n *Node) renewKit(ctx context.Context, path string) error {
 
 // mayReplace tells whether what lies at a place is an older kit of this vault.
 func (n *Node) mayReplace(path string) error {
-	if info, err := n.files().Stat(path); err != nil {
-		return err
-	} else if !info.Mode().IsRegular() {
-		return fmt.Errorf("renew the kit %s: %w", path, crypto.ErrNoKit)
+	before, err := disk.ReadPlain(n.files(), path, crypto.MaxKit)
+	if errors.Is(err, disk.ErrNoFile) {
+		err = fmt.Errorf("%w: %w", crypto.ErrNoKit, err)
 	}
-	before, err := disk.ReadFile(n.files(), path, crypto.MaxKit)
 	if err == nil {
 		err = n.keys.MayReplaceKit(before)
 	}

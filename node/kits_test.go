@@ -190,6 +190,45 @@ func TestKitOnAFullDisk(t *testing.T) {
 	}
 }
 
+// TestPlantedAtAKit: what others put where a kit lies, or beside it, is not
+// followed, and nobody waits for it.
+func TestPlantedAtAKit(t *testing.T) {
+	t.Parallel()
+	alice := newPerson(t, "alice", newClock())
+	kit := filepath.Join(t.TempDir(), "kit")
+	do(alice, Kit, KitRequest{To: kit})
+	victim := filepath.Join(alice.home, "keyring.a")
+	before, err := os.ReadFile(victim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(victim, kit+".new"); err != nil {
+		t.Fatal(err)
+	}
+	do(alice, Kit, KitRequest{})
+	if after, err := os.ReadFile(victim); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the keyring was written over (%v)", err)
+	}
+	if got := alice.restoredNames(kit); got != "" {
+		t.Errorf("the kit holds %q", got)
+	}
+	for what, plant := range map[string]func() error{
+		"a pipe": func() error { return syscall.Mkfifo(kit, 0o666) },
+		"a link": func() error { return os.Symlink(victim, kit) },
+	} {
+		if err := os.Remove(kit); err != nil {
+			t.Fatal(err)
+		}
+		if err := plant(); err != nil {
+			t.Fatal(err)
+		}
+		fails(alice, Kit, KitRequest{}, "kit.not-ours")
+		if info, err := os.Lstat(kit); err != nil || info.Mode().IsRegular() {
+			t.Errorf("%s was replaced (%v)", what, err)
+		}
+	}
+}
+
 // putBack is a node made from a kit, that its owner has confirmed.
 func (p *person) putBack(kit []byte) *person {
 	p.t.Helper()

@@ -19,6 +19,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // FS is what a store asks of a file system. Names are paths in the operating
@@ -87,7 +89,9 @@ func WriteFileAtomic(fsys FS, name string, data []byte, perm fs.FileMode) error 
 
 // WriteAtomic gives the file the content that write writes, durably, in one
 // step: whatever happens, the name holds the old content or the new, whole. It
-// has write fill name+".new", fsyncs that, renames it and fsyncs the folder.
+// has write fill name+".new", fsyncs that, renames it and fsyncs the folder. What
+// lies at name+".new" already, be it a link, a pipe or somebody else's file, is
+// removed and never written to.
 // When it fails after the rename the new content may or may not be durable. Two
 // goroutines must not write the same name at once.
 func WriteAtomic(fsys FS, name string, perm fs.FileMode, write func(File) error) error {
@@ -107,7 +111,12 @@ func WriteAtomic(fsys FS, name string, perm fs.FileMode, write func(File) error)
 }
 
 func writeSynced(fsys FS, name string, perm fs.FileMode, write func(File) error) error {
-	f, err := fsys.OpenFile(name, createOnly, perm)
+	f, err := fsys.OpenFile(name, createNew, perm)
+	if errors.Is(err, fs.ErrExist) { // left by a crash, or planted
+		if err = fsys.Remove(name); err == nil {
+			f, err = fsys.OpenFile(name, createNew, perm)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -123,6 +132,30 @@ func ReadFile(fsys FS, name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readAll(f, name, limit)
+}
+
+// ErrNoFile is returned by [ReadPlain] for what is no file.
+var ErrNoFile = errors.New("not a file")
+
+// ReadPlain is [ReadFile] of a name that others may have taken for something
+// else, such as a link, a folder, or a pipe that nobody ever writes to.
+func ReadPlain(fsys FS, name string, limit int64) ([]byte, error) {
+	f, err := fsys.OpenFile(name, openAsIs, 0)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, fmt.Errorf("read %s: %w: %w", name, ErrNoFile, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, errors.Join(fmt.Errorf("read %s: %w", name, ErrNoFile), err)
+	}
+	return readAll(f, name, limit)
+}
+
+func readAll(f File, name string, limit int64) ([]byte, error) {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {

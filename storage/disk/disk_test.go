@@ -69,6 +69,54 @@ func TestOSWritesAndSyncs(t *testing.T) {
 	}
 }
 
+// TestPlanted: whatever somebody puts where the temporary file goes, nothing is
+// written through it, and the file is a new one of ours; and what is no file is
+// not read, nor waited for.
+func TestPlanted(t *testing.T) {
+	dir := t.TempDir()
+	name, victim := filepath.Join(dir, "f"), filepath.Join(dir, "victim")
+	disktest.Write(t, disk.OS, victim, []byte("precious"))
+	for what, plant := range map[string]func(at string) error{
+		"a link":           func(at string) error { return os.Symlink(victim, at) },
+		"a link to naught": func(at string) error { return os.Symlink(filepath.Join(dir, "naught"), at) },
+		"a hard link":      func(at string) error { return os.Link(victim, at) },
+		"a pipe":           func(at string) error { return syscall.Mkfifo(at, 0o666) },
+		"an open file":     func(at string) error { return errors.Join(os.WriteFile(at, nil, 0o666), os.Chmod(at, 0o666)) },
+		"a folder":         func(at string) error { return os.Mkdir(at, 0o777) },
+	} {
+		if err := plant(name + ".new"); err != nil {
+			t.Fatal(err)
+		}
+		if err := disk.WriteFileAtomic(disk.OS, name, []byte("secret"), 0o600); err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		info, err := os.Lstat(name)
+		if err != nil || info.Mode() != 0o600 || string(disktest.Read(t, disk.OS, name)) != "secret" {
+			t.Errorf("%s: the file is %v (%v)", what, info.Mode(), err)
+		}
+		if got := string(disktest.Read(t, disk.OS, victim)); got != "precious" {
+			t.Fatalf("%s: the victim holds %q", what, got)
+		}
+		if err := plant(filepath.Join(dir, what)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = disk.ReadPlain(disk.OS, filepath.Join(dir, what), 100)
+		if file := what == "a hard link" || what == "an open file"; errors.Is(err, disk.ErrNoFile) == file || file && err != nil {
+			t.Errorf("%s is read: %v", what, err)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "naught")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file was made through a link: %v", err)
+	}
+	if _, err := disk.ReadPlain(disk.OS, victim, 3); err == nil {
+		t.Error("a file longer than the limit was read")
+	}
+	if _, err := disk.ReadPlain(disk.OS, name+"none", 3); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what is not there: %v", err)
+	}
+}
+
 // TestOSSyncsForReal asks for the fsync of something that has none: the system
 // refuses, which it could not if nobody had asked.
 func TestOSSyncsForReal(t *testing.T) {

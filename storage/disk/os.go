@@ -17,6 +17,8 @@ import (
 
 const (
 	createOnly = os.O_CREATE | os.O_TRUNC | os.O_WRONLY
+	createNew  = os.O_CREATE | os.O_EXCL | os.O_WRONLY
+	openAsIs   = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	readOnly   = os.O_RDONLY
 	readWrite  = os.O_RDWR
 )

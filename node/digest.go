@@ -5,10 +5,13 @@ package node
 import (
 	"context"
 	"errors"
+	"io"
+	"slices"
 	"time"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/crypto/canonical"
+	"github.com/traboule/traboule/node/access"
 	"github.com/traboule/traboule/storage/disk"
 	"github.com/traboule/traboule/storage/vault"
 )
@@ -23,6 +26,8 @@ func (n *Node) checkpoint(ctx context.Context) error {
 	if !n.vault.CheckpointDue() {
 		return nil
 	}
+	n.digests.Lock()
+	defer n.digests.Unlock()
 	d, err := n.digest()
 	if err == nil {
 		err = n.vault.Checkpoint(ctx, d)
@@ -33,27 +38,51 @@ func (n *Node) checkpoint(ctx context.Context) error {
 	return err
 }
 
+// sealKit writes a recovery kit without what no longer counts: whoever is given
+// much must not make it grow.
+func (n *Node) sealKit(w io.Writer) error {
+	n.digests.Lock()
+	defer n.digests.Unlock()
+	d, err := n.digestUntil(n.now())
+	if err != nil {
+		return err
+	}
+	return n.vault.SaveKit(w, n.lastChange(), d)
+}
+
 // digesting finds the facts that no longer count, from the oldest to the
 // newest. Only what is named here ever stops counting: above all no
 // revocation does, no use that was counted, no answer that could be asked for
 // again, and no link that a revocation may speak of.
 type digesting struct {
-	now    time.Time
-	dead   map[uint64]bool
-	last   map[string]uint64         // by what they are about: where the newest fact stands
-	latest map[string]vault.Recorded // the newest delivery of a grant
-	clock  vault.Recorded            // the highest mark since it was last lowered
-	sums   map[crypto.Scope]map[string]summary
+	until int64 // what was delivered for invocations that ended before is past; Unix seconds
+	dead  map[uint64]bool
+	last  map[string]uint64 // by what they are about: where the newest fact stands
+	out   []handedOut       // the deliveries
+	clock vault.Recorded    // the highest mark since it was last lowered
+	sums  map[crypto.Scope]map[string]summary
+}
+
+// handedOut is a delivery, as far as it decides whether it counts.
+type handedOut struct {
+	seq   uint64
+	scope crypto.Scope
+	grant string // its CID, "" when that is erased
+	past  bool
+	uses  []usedMark
 }
 
 // lasting is how long a delivery is remembered by itself beyond the end of its
-// invocation, which no clock that is a little wrong must bring back to life.
-const lasting = 48 * time.Hour
+// invocation: as far as the gate lets a clock go back.
+const lasting = access.Recent
 
 // digest looks at all facts that count so far.
-func (n *Node) digest() (vault.Digest, error) {
-	d := &digesting{now: n.now(), dead: map[uint64]bool{}, last: map[string]uint64{},
-		latest: map[string]vault.Recorded{}, sums: map[crypto.Scope]map[string]summary{}}
+func (n *Node) digest() (vault.Digest, error) { return n.digestUntil(n.now().Add(-lasting)) }
+
+// digestUntil is digest where what was delivered for invocations that ended
+// before a time counts together, but for a grant's last.
+func (n *Node) digestUntil(until time.Time) (vault.Digest, error) {
+	d := &digesting{until: until.Unix(), dead: map[uint64]bool{}, last: map[string]uint64{}, sums: map[crypto.Scope]map[string]summary{}}
 	upto := n.vault.Entries()
 	err := n.vault.LiveFacts(func(rec vault.Recorded) error {
 		if rec.Seq <= upto {
@@ -61,6 +90,7 @@ func (n *Node) digest() (vault.Digest, error) {
 		}
 		return nil
 	})
+	d.sumUp()
 	return vault.Digest{Upto: upto, Dead: d.dead, Instead: d.summaries()}, err
 }
 
@@ -122,31 +152,44 @@ func (d *digesting) mark(rec vault.Recorded) {
 	}
 }
 
-// delivered keeps a grant's last delivery, and those that keep something from
-// being answered or used twice.
+// delivered takes down a delivery. One whose mark cannot be read counts.
 func (d *digesting) delivered(rec vault.Recorded) {
+	var mark deliveryMark
+	if err := canonical.Unmarshal(rec.Public, &mark); err != nil {
+		return
+	}
+	h := handedOut{seq: rec.Seq, scope: rec.Scope, uses: mark.Uses, past: max(mark.Expires, rec.Time) < d.until}
 	if rec.Erased {
-		d.dead[rec.Seq] = d.isPast(rec)
+		d.out = append(d.out, h)
 		return
 	}
 	_ = with(rec, func(f delivery, _ vault.Recorded) error {
-		before, any := d.latest[string(f.Grant)]
-		if any && d.isPast(before) {
-			d.dead[before.Seq] = true
-			d.count(before.Scope, summary{Grant: f.Grant, Deliveries: 1})
-		}
-		d.latest[string(f.Grant)] = rec
+		h.grant = string(f.Grant)
+		d.out = append(d.out, h)
 		return nil
 	})
 }
 
-func (d *digesting) isPast(rec vault.Recorded) bool {
-	var mark deliveryMark
-	if err := canonical.Unmarshal(rec.Public, &mark); err != nil || len(mark.Uses) > 0 {
-		return false
+// sumUp keeps, from the newest on, each grant's last delivery, one for each
+// head that a use was drawn for, and those whose invocation might come again.
+func (d *digesting) sumUp() {
+	last, drawn := map[string]bool{"": true}, map[string]bool{}
+	for _, h := range slices.Backward(d.out) {
+		counts := !h.past || !last[h.grant]
+		last[h.grant] = true
+		for _, use := range h.uses {
+			key := string(use.Delegation) + string(use.Head[:])
+			counts = counts || !drawn[key]
+			drawn[key] = true
+		}
+		if counts {
+			continue
+		}
+		d.dead[h.seq] = true
+		if h.grant != "" {
+			d.count(h.scope, summary{Grant: []byte(h.grant), Deliveries: 1})
+		}
 	}
-	limit := d.now.Add(-lasting)
-	return time.Unix(mark.Expires, 0).Before(limit) && time.Unix(rec.Time, 0).Before(limit)
 }
 
 func (d *digesting) count(scope crypto.Scope, more summary) {

@@ -3,13 +3,17 @@
 package node
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/traboule/traboule/node/access"
+	"github.com/traboule/traboule/protocol/grant"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -105,6 +109,92 @@ func TestCheckpointChangesNothing(t *testing.T) {
 	do(bob, Fetch, FetchRequest{Grant: open})
 	alice.sound()
 	bob.sound()
+}
+
+// TestDeliveriesAreSummedUp: however often a grantee asks, what counts of it is
+// little, in the journal and in a kit; the number stays, and uses stay used.
+func TestDeliveriesAreSummedUp(t *testing.T) {
+	t.Parallel()
+	const times = 20
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	open := do(alice, Grant, GrantRequest{Name: "notes", To: "bob", For: 90 * day}).Grant.ID
+	alice.add("counted", tree{"a": "1"})
+	counted := alice.givesUses("counted", bob, 1)
+	do(bob, Fetch, FetchRequest{Grant: open})
+	do(bob, Fetch, FetchRequest{Grant: counted})
+	alice.clock.advance(time.Hour)
+	var few, many bytes.Buffer
+	if err := alice.sealKit(&few); err != nil {
+		t.Fatal(err)
+	}
+	for range times {
+		do(bob, Fetch, FetchRequest{Grant: open})
+		do(bob, Fetch, FetchRequest{Grant: counted})
+	}
+	alice.clock.advance(lasting + grant.MaxInvocationLife)
+	if err := alice.sealKit(&many); err != nil {
+		t.Fatal(err)
+	}
+	if grown := many.Len() - few.Len(); grown > 1000 {
+		t.Errorf("%d deliveries make a kit %d bytes larger", 2*times, grown)
+	}
+	for range 2 {
+		alice.shortens()
+		alice.restart()
+		live := 0
+		if err := alice.vault.LiveFacts(func(vault.Recorded) error { live++; return nil }, factDelivered); err != nil || live != 2 {
+			t.Errorf("%d deliveries count one by one, want each grant's last: %v", live, err)
+		}
+		for _, id := range []string{open, counted} {
+			if n := alice.given(id).Deliveries; n != times+1 {
+				t.Errorf("%d deliveries, want %d", n, times+1)
+			}
+		}
+	}
+	home := filepath.Join(t.TempDir(), "restored")
+	opt := RestoreOptions{CreateOptions: CreateOptions{Home: home, Passphrase: []byte(passphrase), Weak: true}, Kit: many.Bytes(), Words: alice.words}
+	if _, err := Restore(t.Context(), opt); err != nil {
+		t.Fatal(err)
+	}
+	restored, err := OpenHome(t.Context(), Options{Home: home, Secret: alice.secret()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer restored.Close()
+	for _, id := range []string{open, counted} {
+		if g, err := restored.givenNamed(id); err != nil || g.deliveries != times+1 {
+			t.Errorf("restored: %d deliveries, want %d: %v", g.deliveries, times+1, err)
+		}
+	}
+	alice.add("counted", tree{"a": "2"})
+	fails(bob, Fetch, FetchRequest{Grant: counted}, "refused.limit")
+}
+
+// TestLessThanAMarkBack: a checkpoint that is made while the clock stands
+// ahead, by less than its mark notices, lets nothing be answered twice.
+func TestLessThanAMarkBack(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	id := alice.give("notes", bob).Grant.ID
+	if err := alice.record(t.Context(), vault.Fact{Kind: factClock, Public: publicMark(alice.now())}); err != nil {
+		t.Fatal(err)
+	}
+	asked := bob.request(id, 0)
+	if _, err := bob.present(alice, asked); err != nil {
+		t.Fatal(err)
+	}
+	do(bob, Fetch, FetchRequest{Grant: id}) // a later one stands for the grant
+	ahead := access.MarkStep - time.Second
+	alice.clock.advance(ahead)
+	alice.shortens()
+	alice.clock.advance(30*time.Second - ahead)
+	alice.restart()
+	if _, err := bob.present(alice, asked); err == nil {
+		t.Error("an invocation was answered twice")
+	}
+	do(bob, Fetch, FetchRequest{Grant: id})
 }
 
 // TestDigestOfClocks: of any marks, raised and lowered, so much stays that a

@@ -26,7 +26,7 @@ func TestNodeOnADiskInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	var kit bytes.Buffer
-	if err := errors.Join(n.vault.SaveKit(&kit, 0), n.Close()); err != nil {
+	if err := errors.Join(n.sealKit(&kit), n.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := RepairHome(t.Context(), opt); err != nil {

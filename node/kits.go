@@ -191,7 +191,7 @@ func (n *Node) writeKit(path string) (int64, error) {
 	n.kits.writing.Lock()
 	defer n.kits.writing.Unlock()
 	var kit bytes.Buffer
-	if err := n.vault.SaveKit(&kit, n.lastChange()); err != nil {
+	if err := n.sealKit(&kit); err != nil {
 		return 0, err
 	}
 	if err := disk.WriteFileAtomic(n.files(), path, kit.Bytes(), 0o600); err != nil {

@@ -138,6 +138,7 @@ type Node struct {
 	changes      sync.Mutex // held while something is decided and recorded that must not be twice
 	unreadable   int        // entries of the journal that made no sense when it was read
 	denialsSaved time.Time  // of tend alone
+	digests      sync.Mutex // held from a digest to what is made by it: no checkpoint comes between
 
 	mu   sync.Mutex
 	link *link // while the node is on the network

@@ -17,6 +17,7 @@ import (
 // keeps the pages of each view that was asked for.
 const (
 	openingsPerMinute = 600
+	openingsPerHour   = 3600
 	viewsPerGrant     = 32
 )
 
@@ -27,9 +28,26 @@ type pace struct {
 }
 
 type usage struct {
-	minute   int64 // Unix minutes
-	openings int   // in that minute
-	views    map[string]struct{}
+	minute, hour span
+	views        map[string]struct{}
+}
+
+// span counts openings in one stretch of time.
+type span struct {
+	at       int64 // which one it is, since 1970
+	openings int
+}
+
+// count counts one more, or says when the next stretch begins, in Unix seconds.
+func (s *span) count(now, length int64, limit int) (busyUntil int64) {
+	if at := now / length; s.at != at {
+		*s = span{at: at}
+	}
+	if s.openings >= limit {
+		return (s.at + 1) * length
+	}
+	s.openings++
+	return 0
 }
 
 // allow counts one opening of a view under a grant, or says when to come back.
@@ -37,11 +55,12 @@ func (p *pace) allow(leaf cid.Cid, paths []string, now time.Time) *protocol.Refu
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	u := p.of(leaf)
-	if minute := now.Unix() / 60; u.minute != minute {
-		u.minute, u.openings = minute, 0
+	until := u.minute.count(now.Unix(), 60, openingsPerMinute)
+	if until == 0 {
+		until = u.hour.count(now.Unix(), 3600, openingsPerHour)
 	}
-	if u.openings++; u.openings > openingsPerMinute {
-		return &protocol.Refusal{Code: protocol.Busy, Time: (u.minute + 1) * 60}
+	if until > 0 {
+		return &protocol.Refusal{Code: protocol.Busy, Time: until}
 	}
 	view := strings.Join(paths, "\x00")
 	if _, seen := u.views[view]; !seen && len(u.views) >= viewsPerGrant {

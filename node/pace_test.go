@@ -43,6 +43,18 @@ func TestPace(t *testing.T) {
 	if r := p.allow(other, []string{""}, at); r != nil {
 		t.Errorf("a shape that is known: %v", r)
 	}
+	for minute := range openingsPerHour/openingsPerMinute - 1 { // beside those above
+		for range openingsPerMinute {
+			p.allow(one, []string{""}, at.Add(time.Duration(minute+2)*time.Minute))
+		}
+	}
+	late := at.Add(20 * time.Minute)
+	if r := p.allow(one, []string{""}, late); r == nil || r.Code != protocol.Busy || r.Time <= late.Unix()+60 || r.Time%3600 != 0 {
+		t.Errorf("one too many in an hour: %v", r)
+	}
+	if r := p.allow(one, []string{""}, at.Add(time.Hour)); r != nil {
+		t.Errorf("an hour later: %v", r)
+	}
 	p.forget(func(leaf cid.Cid) bool { return leaf == other })
 	if len(p.grants) != 1 || p.grants[one] == nil {
 		t.Errorf("%d grants are counted, want the one that is not over", len(p.grants))

@@ -459,7 +459,7 @@ func TestHistoryIsDropped(t *testing.T) {
 	var kit bytes.Buffer
 	words, err := v.ring.NewWords(v.opt.Rand)
 	if err == nil {
-		err = v.SaveKit(&kit, 0)
+		err = v.SaveKit(&kit, 0, Digest{})
 	}
 	if err != nil {
 		t.Fatal(err)

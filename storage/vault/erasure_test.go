@@ -177,7 +177,7 @@ func prepareErasure(t *testing.T, checkpointed bool) *erasure {
 		err = v.Checkpoint(bg, Digest{})
 	}
 	if err == nil {
-		err = v.SaveKit(&e.oldKit, 0)
+		err = v.SaveKit(&e.oldKit, 0, Digest{})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -260,7 +260,7 @@ func (e *erasure) compact(t *testing.T) {
 func (e *erasure) kits(t *testing.T) {
 	t.Helper()
 	var newKit bytes.Buffer
-	if err := e.v.SaveKit(&newKit, 0); err != nil {
+	if err := e.v.SaveKit(&newKit, 0, Digest{}); err != nil {
 		t.Fatal(err)
 	}
 	for what, kit := range map[string]*bytes.Buffer{"old": &e.oldKit, "new": &newKit} {

@@ -35,7 +35,7 @@ func lived(t *testing.T, seed uint64) (b *busy, lengths []map[string]int64, kit 
 		lengths = append(lengths, b.sizes(logDir))
 	}
 	var w bytes.Buffer
-	if err := b.v.SaveKit(&w, 0); err != nil {
+	if err := b.v.SaveKit(&w, 0, Digest{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.v.Close(); err != nil {

@@ -30,18 +30,26 @@ type kitEntry struct {
 // SaveKit writes the recovery kit: the keys and the state, sealed to the
 // recovery words. Content is not in it. What was erased is not in it either;
 // but a kit that was saved before an erasure still opens what was erased. Nor
-// are the facts that no longer counted at the last checkpoint. changed is the
+// are the facts that no longer count, by the digest or at the last checkpoint. changed is the
 // place of the last fact that the kit should hold: by it, and by what the vault
 // knows of its own, older kits are told from newer ones.
-func (v *Vault) SaveKit(w io.Writer, changed uint64) error {
+func (v *Vault) SaveKit(w io.Writer, changed uint64, d Digest) error {
 	changed = max(changed, v.Changed())
 	state := kitState{Incarnation: v.Incarnation(), Entries: []kitEntry{}}
-	err := v.live(func(_ uint64, e journal.Entry) error {
+	err := v.live(func(place uint64, e journal.Entry) error {
+		if e.Kind >= FirstFact && d.Dead[place] {
+			return nil
+		}
 		if k, ok := v.kitEntry(e); ok {
 			state.Entries = append(state.Entries, k)
 		}
 		return nil
 	})
+	for _, f := range d.Instead {
+		if f.Scope == "" || v.ring.HasScope(f.Scope) {
+			state.Entries = append(state.Entries, kitEntry{v.opt.Now().Unix(), f.Kind, string(f.Scope), append([]byte{}, f.Public...), append([]byte{}, f.Body...)})
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("save the recovery kit: %w", err)
 	}

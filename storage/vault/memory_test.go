@@ -35,7 +35,7 @@ func TestVaultOnADiskInMemory(t *testing.T) {
 	write(t, src, "a.txt", "content")
 	added := mustAdd(t, v, "set", src)
 	var kit bytes.Buffer
-	if err := v.SaveKit(&kit, 0); err != nil {
+	if err := v.SaveKit(&kit, 0, Digest{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := v.Close(); err != nil {

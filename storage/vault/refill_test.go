@@ -72,7 +72,7 @@ func library(t *testing.T) (v *Vault, words, src string, did crypto.DID) {
 func restored(t *testing.T, v *Vault, words string) *Vault {
 	t.Helper()
 	var kit bytes.Buffer
-	if err := v.SaveKit(&kit, 0); err != nil {
+	if err := v.SaveKit(&kit, 0, Digest{}); err != nil {
 		t.Fatal(err)
 	}
 	w, err := Restore(&kit, words, t.TempDir()+"/vault", []byte(passphrase), testOptions())
@@ -320,7 +320,7 @@ func TestPowerCutsAfterRefill(t *testing.T) {
 	c := contentOf(t, v, did, 0)
 	all := heapOf(t, v, c)
 	var kit bytes.Buffer
-	if err := v.SaveKit(&kit, 0); err != nil {
+	if err := v.SaveKit(&kit, 0, Digest{}); err != nil {
 		t.Fatal(err)
 	}
 	seed := disktest.Seed(t)

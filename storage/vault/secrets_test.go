@@ -485,7 +485,7 @@ func TestKit(t *testing.T) {
 		t.Fatal(err)
 	}
 	var kit bytes.Buffer
-	if err := v.SaveKit(&kit, 0); err != nil {
+	if err := v.SaveKit(&kit, 0, Digest{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := v.Close(); err != nil {

@@ -3,11 +3,10 @@
 package node
 
 import (
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
-
-	"github.com/traboule/traboule/crypto"
 )
 
 // A node that could not be reached is left alone for a moment, then for twice
@@ -19,12 +18,13 @@ const (
 	absenceSpread  = 0.2 // more or less, so that not all are tried at once
 )
 
-// absences are the nodes that were not reached. The zero value knows of none.
-type absences struct {
+// absences are the nodes that were not reached, or what a node that was reached
+// would not take. The zero value knows of none.
+type absences[K comparable] struct {
 	spread func() float64 // from 0 to 1; nil: at random
 
 	mu   sync.Mutex
-	away map[crypto.DID]absence
+	away map[K]absence
 }
 
 type absence struct {
@@ -35,7 +35,7 @@ type absence struct {
 
 // due says whether a node should be tried: it was reached last, or its time is
 // up, or the clock was set back since.
-func (a *absences) due(node crypto.DID, now time.Time) bool {
+func (a *absences[K]) due(node K, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b, away := a.away[node]
@@ -43,11 +43,11 @@ func (a *absences) due(node crypto.DID, now time.Time) bool {
 }
 
 // missed notes a try that failed.
-func (a *absences) missed(node crypto.DID, now time.Time) {
+func (a *absences[K]) missed(node K, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.away == nil {
-		a.away = map[crypto.DID]absence{}
+		a.away = map[K]absence{}
 	}
 	wait := firstAbsence
 	if b, again := a.away[node]; again {
@@ -57,13 +57,20 @@ func (a *absences) missed(node crypto.DID, now time.Time) {
 }
 
 // met notes that a node is there.
-func (a *absences) met(node crypto.DID) {
+func (a *absences[K]) met(node K) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.away, node)
 }
 
-func (a *absences) spreadOut(d time.Duration) time.Duration {
+// forget notes that whatever is so is there.
+func (a *absences[K]) forget(is func(K) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.away, func(k K, _ absence) bool { return is(k) })
+}
+
+func (a *absences[K]) spreadOut(d time.Duration) time.Duration {
 	spread := a.spread
 	if spread == nil {
 		spread = rand.Float64

@@ -11,7 +11,7 @@ import (
 // is tried about twenty times, the first few soon.
 func TestAbsenceCostsLittle(t *testing.T) {
 	for _, spread := range []float64{0, 0.5, 1} {
-		a := &absences{spread: func() float64 { return spread }}
+		a := &absences[string]{spread: func() float64 { return spread }}
 		start := time.Now()
 		var tries []time.Duration
 		for at := time.Duration(0); at < 7*day; at += retryEvery {
@@ -56,5 +56,45 @@ func TestAwayUntilHeardOf(t *testing.T) {
 	alice.net().handOver(t.Context())
 	if state := alice.given(r.Grant.ID).State; state != "live" {
 		t.Errorf("bob was heard of, and the grant is still %s", state)
+	}
+}
+
+// TestRefusedHoldsUpNothing: what a contact does not take keeps nothing else
+// from it, however often it is tried; and is not tried all the time.
+func TestRefusedHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("kept", tree{"a": "a"})
+	alice.add("gone", tree{"a": "b"})
+	r := alice.give("kept", bob)
+	bob.leave()
+	do(bob, ContactRemove, NameRequest{Name: "alice"})
+	var id string
+	for range 2 {
+		id = do(alice, Grant, GrantRequest{Name: "kept", To: "bob"}).Grant.ID // refused for ever
+		do(alice, Grant, GrantRequest{Name: "gone", To: "bob"})
+	}
+	do(alice, Remove, NameRequest{Name: "gone"}) // bob's node says that it knows nothing of these
+	do(alice, Revoke, NameRequest{Name: r.Grant.ID})
+	bob.start()
+	told := func() bool { g, err := alice.givenNamed(r.Grant.ID); return err == nil && g.told }
+	for range 3 {
+		alice.clock.advance(30 * time.Hour)
+		alice.net().handOver(t.Context())
+	}
+	if !told() || bob.gotten(r.Grant.ID).State != "revoked" {
+		t.Fatalf("after the refusals of others bob was not told: %v, at bob's it is %s", told(), bob.gotten(r.Grant.ID).State)
+	}
+	g, err := alice.givenNamed(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := push{node: bob.self(), about: g.cid}
+	if alice.net().item.due(refused, alice.clock.now()) {
+		t.Error("what was refused just now is due")
+	}
+	alice.net().met(bob.self())
+	if !alice.net().item.due(refused, alice.clock.now()) {
+		t.Error("bob was heard of, and what he refused is not due")
 	}
 }

@@ -54,7 +54,7 @@ func (l *link) push(ctx context.Context, g given, revocation bool, bring func(co
 	if !ok {
 		return fmt.Errorf("hand something to %s: no longer a contact", g.Audience.Short())
 	}
-	stream, err := l.dial(ctx, to.card.Node, to.card.Addresses, offer.ProtocolID)
+	stream, err := l.reach(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -62,6 +62,17 @@ func (l *link) push(ctx context.Context, g given, revocation bool, bring func(co
 		return err
 	}
 	return l.node.acknowledge(ctx, g, revocation)
+}
+
+var errNotReached = errors.New("the contact is not reached")
+
+// reach opens a conversation in which something is brought to a contact.
+func (l *link) reach(ctx context.Context, to known) (protocol.Stream, error) {
+	stream, err := l.dial(ctx, to.card.Node, to.card.Addresses, offer.ProtocolID)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotReached, err)
+	}
+	return stream, nil
 }
 
 // acknowledge records that a grantee's node has a grant, or its revocation:
@@ -85,7 +96,7 @@ func (l *link) pay(ctx context.Context, record cid.Cid, owed owedRecord) error {
 	if !ok {
 		return fmt.Errorf("tell %s of a revocation: no longer a contact", owed.Owner.Short())
 	}
-	stream, err := l.dial(ctx, to.card.Node, to.card.Addresses, offer.ProtocolID)
+	stream, err := l.reach(ctx, to)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/ipfs/go-cid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/traboule/traboule/crypto"
@@ -39,7 +40,8 @@ const (
 type link struct {
 	node *Node
 	host *p2p.Host
-	away absences
+	away absences[crypto.DID]
+	item absences[push] // what was not taken, though its contact was there
 }
 
 // Run puts the node on the network and answers commands until ctx is done and
@@ -119,7 +121,7 @@ func (l *link) answer() {
 // present is serve, and notes who is there.
 func (l *link) present(serve func(context.Context, protocol.Stream)) func(context.Context, protocol.Stream) {
 	return func(ctx context.Context, s protocol.Stream) {
-		l.away.met(s.Peer())
+		l.met(s.Peer())
 		serve(ctx, s)
 	}
 }
@@ -193,19 +195,35 @@ func (n *Node) renewLinks(ctx context.Context) error {
 	return failed
 }
 
-// handOver pushes grants and revocations that their grantee has not
-// acknowledged yet.
+// met notes that a node is there: all that waits for it is due.
+func (l *link) met(node crypto.DID) {
+	l.away.met(node)
+	l.item.forget(func(p push) bool { return p.node == node })
+}
+
+// push names what is handed over: a grant, or the end of one.
+type push struct {
+	node       crypto.DID
+	about      cid.Cid
+	revocation bool
+}
+
+// handOver pushes what their grantee has not acknowledged yet: revocations, and
+// then grants.
 func (l *link) handOver(ctx context.Context) {
 	l.payOwed(ctx)
-	for _, g := range l.node.book.givenOn("") {
-		if ctx.Err() != nil || l.node.vault.Suspended() != "" {
-			return
+	if l.node.vault.Suspended() != "" {
+		return
+	}
+	list := l.node.book.givenOn("")
+	for _, g := range list {
+		if g.revoked && !g.told {
+			l.tryAgain(ctx, g.Audience, push{about: g.cid, revocation: true}, func(ctx context.Context) error { return l.pushRevocation(ctx, g) })
 		}
-		switch {
-		case g.revoked && !g.told:
-			l.tryAgain(ctx, g.Audience, func(ctx context.Context) error { return l.pushRevocation(ctx, g) })
-		case !g.acknowledged && !g.ended(l.node.now()):
-			l.tryAgain(ctx, g.Audience, func(ctx context.Context) error { return l.pushGrant(ctx, g) })
+	}
+	for _, g := range list {
+		if !g.acknowledged && !g.ended(l.node.now()) {
+			l.tryAgain(ctx, g.Audience, push{about: g.cid}, func(ctx context.Context) error { return l.pushGrant(ctx, g) })
 		}
 	}
 }
@@ -213,35 +231,42 @@ func (l *link) handOver(ctx context.Context) {
 // payOwed tells contacts of the revocations that outlived their data sets.
 func (l *link) payOwed(ctx context.Context) {
 	for record, owed := range l.node.book.owedList() {
-		l.tryAgain(ctx, owed.Owner, func(ctx context.Context) error { return l.pay(ctx, record, owed) })
+		l.tryAgain(ctx, owed.Owner, push{about: record, revocation: true}, func(ctx context.Context) error { return l.pay(ctx, record, owed) })
 	}
 }
 
 // tryAgain tries what failed before, unless its contact was away just now, or
-// is none any more.
-func (l *link) tryAgain(ctx context.Context, owner crypto.DID, try func(context.Context) error) {
+// did not take it, or is none any more. What is not taken holds up nothing else.
+func (l *link) tryAgain(ctx context.Context, owner crypto.DID, what push, try func(context.Context) error) {
 	to, known := l.node.book.contactOf(owner)
-	if !known || !l.away.due(to.card.Node, l.node.now()) {
+	now := l.node.now()
+	what.node = to.card.Node
+	if !known || ctx.Err() != nil || !l.away.due(to.card.Node, now) || !l.item.due(what, now) {
 		return
 	}
-	switch reached := l.quietly(ctx, try); {
-	case reached:
+	switch err := l.quietly(ctx, try); {
+	case err == nil:
 		l.away.met(to.card.Node)
-	case ctx.Err() == nil:
-		l.away.missed(to.card.Node, l.node.now())
+		l.item.met(what)
+	case ctx.Err() != nil:
+	case errors.Is(err, errNotReached), errors.Is(err, context.DeadlineExceeded):
+		l.away.missed(to.card.Node, now)
+	default:
+		l.item.missed(what, now)
 	}
 }
 
 // quietly tries something that is tried again later if it fails, and says
-// whether it worked.
-func (l *link) quietly(ctx context.Context, try func(context.Context) error) bool {
+// why it did.
+func (l *link) quietly(ctx context.Context, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, pushPatience)
 	defer cancel()
 	err := try(ctx)
 	if err != nil {
+		err = errors.Join(err, ctx.Err()) // a stream that was given up says less
 		l.node.opt.Log.Debug("push", "error", err)
 	}
-	return err == nil
+	return err
 }
 
 // dial opens a conversation with a node.

@@ -342,7 +342,7 @@ func (p *person) handsOver(done func() bool) {
 			p.t.Fatal("it is not handed over")
 		}
 		for _, k := range p.book.contactList() {
-			p.net().away.met(k.card.Node) // without waiting until they are due
+			p.net().met(k.card.Node) // without waiting until they are due
 		}
 		p.net().handOver(p.t.Context())
 	}

@@ -79,6 +79,55 @@ func TestGiftThatNamesOurBlocks(t *testing.T) {
 	}
 }
 
+// A gift that names blocks of ours takes none along when it goes, be the page
+// that is missing of ours the root or one below: the rest may come back.
+func TestGiftBesideAMissingRoot(t *testing.T) {
+	victim, giver := newVault(t, testOptions()), newVault(t, testOptions())
+	src := t.TempDir()
+	write(t, src, "precious", strings.Repeat("precious ", 1000))
+	mine := mustAdd(t, victim, "mine", src)
+	alien := blocksOf(t, victim, mine.Head)["precious"][0].Name
+	gift := mustAdd(t, giver, "gift", src).Dataset.DID
+	if err := victim.Receive(bg, poison(t, giver, victim, gift, 5, alien)); err != nil {
+		t.Fatal(err)
+	}
+	root, err := victim.store.Get(mine.Head.Root.Name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.store.Delete(mine.Head.Root.Name); err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.Remove(bg, gift); err != nil || !victim.store.Has(alien) {
+		t.Errorf("the gift was removed (%v), and a block of ours died", err)
+	}
+	if _, err := victim.store.Put(bg, mine.Head.Root.Name, root); err != nil {
+		t.Fatal(err)
+	}
+	export(t, victim, mine.Dataset.DID, ExportOptions{})
+}
+
+// When what lives of a data set cannot be told, nothing of it dies.
+func TestNextVersionBesideAMissingPage(t *testing.T) {
+	v := newVault(t, testOptions())
+	src := t.TempDir()
+	write(t, src, "shared", strings.Repeat("shared ", 1000))
+	first := mustAdd(t, v, "notes", src)
+	write(t, src, "more", "more")
+	second := mustAdd(t, v, "notes", src)
+	shared := blocksOf(t, v, first.Head)["shared"][0].Name
+	if err := v.store.Delete(second.Head.Root.Name); err != nil {
+		t.Fatal(err)
+	}
+	d, err := v.find(second.Dataset.DID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.bury(d, d.versions[:1], d.versions[1:]); err != nil || !v.store.Has(shared) || !v.store.Has(first.Head.Root.Name) {
+		t.Errorf("%v, and a block died that the newest version needs", err)
+	}
+}
+
 // When a page of another data set is missing, nobody can tell what it needs,
 // and nothing dies. One of which nothing is here needs nothing.
 func TestRemoveBesideMissingPages(t *testing.T) {

@@ -35,6 +35,22 @@ type kitEntry struct {
 // knows of its own, older kits are told from newer ones.
 func (v *Vault) SaveKit(w io.Writer, changed uint64, d Digest) error {
 	changed = max(changed, v.Changed())
+	state, err := v.kitState(d)
+	if err != nil {
+		return fmt.Errorf("save the recovery kit: %w", err)
+	}
+	kit, err := v.ring.SealKit(encode(state), changed)
+	if err != nil {
+		return fmt.Errorf("save the recovery kit: %w", err)
+	}
+	if _, err := w.Write(kit); err != nil {
+		return fmt.Errorf("save the recovery kit: %w", err)
+	}
+	return nil
+}
+
+// kitState leaves out what the digest sums up, and says that instead.
+func (v *Vault) kitState(d Digest) (kitState, error) {
 	state := kitState{Incarnation: v.Incarnation(), Entries: []kitEntry{}}
 	err := v.live(func(place uint64, e journal.Entry) error {
 		if e.Kind >= FirstFact && d.Dead[place] {
@@ -50,17 +66,7 @@ func (v *Vault) SaveKit(w io.Writer, changed uint64, d Digest) error {
 			state.Entries = append(state.Entries, kitEntry{v.opt.Now().Unix(), f.Kind, string(f.Scope), append([]byte{}, f.Public...), append([]byte{}, f.Body...)})
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("save the recovery kit: %w", err)
-	}
-	kit, err := v.ring.SealKit(encode(state), changed)
-	if err != nil {
-		return fmt.Errorf("save the recovery kit: %w", err)
-	}
-	if _, err := w.Write(kit); err != nil {
-		return fmt.Errorf("save the recovery kit: %w", err)
-	}
-	return nil
+	return state, err
 }
 
 // Changed is the place in the journal of the last entry of the vault's own that
@@ -143,6 +149,9 @@ func restore(kit io.Reader, words, dir string, passphrase []byte, opt Options) (
 	}
 	first := []change{{kind: kindIncarnation, public: encode(incarnationBody{nextLife(state.Incarnation, opt.Now())})}}
 	for _, e := range state.Entries {
+		if e.Scope != "" && !ring.HasScope(crypto.Scope(e.Scope)) { // erased while the kit was made
+			continue
+		}
 		first = append(first, change{e.Kind, crypto.Scope(e.Scope), e.Public, e.Body, e.Time, noTag})
 	}
 	first = append(first, change{kind: kindSuspended, scope: crypto.NodeScope,

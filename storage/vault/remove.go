@@ -148,7 +148,7 @@ func (v *Vault) bury(d *dataset, dead, live []SignedHead) error {
 			continue
 		}
 	}
-	if err := v.spare(gone, d.did); err != nil {
+	if err := v.spare(gone, d); err != nil {
 		return nil
 	}
 	for name := range gone {
@@ -160,9 +160,10 @@ func (v *Vault) bury(d *dataset, dead, live []SignedHead) error {
 }
 
 // spare takes out of gone what any other data set reaches. The honest ones
-// have no block in common, but a giver may name blocks of ours in a gift.
-func (v *Vault) spare(gone names, but crypto.DID) error {
-	for _, d := range v.others(but) {
+// have no block in common, but a giver may name blocks of ours in a gift: so
+// nothing of a gift dies unless all pages of the others are here.
+func (v *Vault) spare(gone names, but *dataset) error {
+	for _, d := range v.others(but.did) {
 		walked := names{} // of each data set its own: a page that another calls data is still a page
 		enter := func(name crypto.BlockName) bool {
 			delete(gone, name)
@@ -172,7 +173,7 @@ func (v *Vault) spare(gone names, but crypto.DID) error {
 		}
 		for _, h := range d.heads() {
 			delete(gone, h.Description.Name)
-			if len(gone) == 0 || !v.store.Has(h.Root.Name) { // nothing of it is here, as after a kit
+			if len(gone) == 0 || but.from == "" && !v.store.Has(h.Root.Name) { // nothing of it is here, as after a kit
 				continue
 			}
 			err := storage.WalkPages(context.Background(), h.Head, v.store.Get, enter, func(e storage.Entry) error {

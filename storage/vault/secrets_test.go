@@ -465,6 +465,40 @@ func TestBirthFactsComeWithTheDataset(t *testing.T) {
 	}
 }
 
+// TestKitBesideARemoval: what was erased while the kit was made is not in it,
+// and all else is.
+func TestKitBesideARemoval(t *testing.T) {
+	k, words := newRing(t)
+	v, err := Create(filepath.Join(t.TempDir(), "v"), k, testOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	src := t.TempDir()
+	write(t, src, "a", "content")
+	mustAdd(t, v, "kept", src)
+	gone := mustAdd(t, v, "gone", src).Dataset.DID
+	state, err := v.kitState(Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Remove(bg, gone); err != nil {
+		t.Fatal(err)
+	}
+	kit, err := v.ring.SealKit(encode(state), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Restore(bytes.NewReader(kit), words, filepath.Join(t.TempDir(), "again"), []byte(passphrase), testOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, _ = reopen(t, w)
+	if list := w.Datasets(); len(list) != 1 || list[0].Name != "kept" {
+		t.Errorf("restored %+v", list)
+	}
+}
+
 func TestKit(t *testing.T) {
 	k, words := newRing(t)
 	v, err := Create(filepath.Join(t.TempDir(), "v"), k, testOptions())

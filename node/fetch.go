@@ -374,9 +374,12 @@ func (f *fetching) keep(ctx context.Context, name crypto.BlockName, ciphertext [
 }
 
 // store makes the version that came one of the data sets here, under a name
-// that is free.
+// that is free, unless the data set was removed meanwhile.
 func (f *fetching) store(ctx context.Context) (string, error) {
-	v := f.node.vault
+	v, gone := f.node.vault, problem.New(problem.NotFound, "grant.none", "grant", f.grant.id())
+	if _, still := f.node.book.receivedBy(f.grant.cid); !still {
+		return "", gone
+	}
 	name := f.grant.Name
 	if d, err := v.Lookup(string(f.head.Dataset)); err == nil {
 		name = d.Name
@@ -384,8 +387,11 @@ func (f *fetching) store(ctx context.Context) (string, error) {
 	for try := 2; ; try++ {
 		err := v.Receive(ctx, vault.ReceivedHead{
 			Dataset: f.head.Dataset, Name: name, From: f.grant.giver(),
-			Signer: f.grant.chain[grant.LinkNode].Audience, Head: f.opened,
+			Signer: f.grant.chain[grant.LinkNode].Audience, Head: f.opened, Expected: true,
 		})
+		if errors.Is(err, vault.ErrUnexpected) {
+			return name, gone.Because(err) // between our look and the vault's
+		}
 		if !errors.Is(err, vault.ErrNameTaken) || try > 100 {
 			return name, err
 		}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/traboule/traboule/node/problem"
 )
 
 // TestRemoveEndsGrants: no grant outlives its data set.
@@ -153,4 +155,31 @@ func TestRemoveTellsGrantees(t *testing.T) {
 		t.Errorf("the contact was removed while they were there: %s", state)
 	}
 	alice.sound()
+}
+
+// TestRemovedStaysRemoved: a fetch that is under way does not bring back what
+// is removed meanwhile, nor does it if the grant comes again.
+func TestRemovedStaysRemoved(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	g := alice.give("notes", bob)
+	do(bob, Fetch, FetchRequest{Grant: g.Grant.ID})
+	alice.add("notes", tree{"b": "b"})
+	removed := false
+	_, err := Fetch.Do(t.Context(), bob.Node, FetchRequest{Grant: g.Grant.ID}, func(p Progress) {
+		if !removed && p.Step == "blocks" {
+			removed = true
+			do(bob, Remove, NameRequest{Name: "notes"})
+		}
+	})
+	if found := problem.Of(err); !removed || found == nil || found.Key != "grant.none" {
+		t.Errorf("removed: %v; the fetch under way: %v", removed, err)
+	}
+	bob.restart()
+	if list, n := do(bob, List, None{}).Datasets, len(do(bob, Grants, None{}).Received); len(list) != 0 || n != 0 {
+		t.Errorf("after the removal there are %v and %d grants", list, n)
+	}
+	do(bob, Fetch, FetchRequest{Grant: g.Link})
+	bob.wantTree("notes", tree{"b": "b"})
 }

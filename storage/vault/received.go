@@ -20,7 +20,14 @@ type ReceivedHead struct {
 	From    crypto.DID // the owner who gave it
 	Signer  crypto.DID // the node that must have signed the head
 	Head    []byte     // what [storage.SignHead] made
+
+	// Expected refuses a data set of which nothing was recorded here, or that
+	// was removed since ([ErrUnexpected]).
+	Expected bool
 }
+
+// ErrUnexpected is returned for a version of a data set that has no keys here.
+var ErrUnexpected = errors.New("nothing is known of the data set, or it was removed")
 
 // ErrBadReceived is returned for a head that is not what it is said to be.
 var ErrBadReceived = errors.New("not the head that was announced")
@@ -42,6 +49,9 @@ func (v *Vault) receive(ctx context.Context, r ReceivedHead) error {
 	}
 	v.shape.Lock()
 	defer v.shape.Unlock()
+	if r.Expected && !v.ring.HasScope(crypto.ReceivedScope(r.Dataset)) {
+		return ErrUnexpected
+	}
 	d, before, err := v.place(r, h)
 	if err != nil || (before != nil && bytes.Equal(before.Bytes, r.Head)) {
 		return err

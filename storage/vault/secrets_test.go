@@ -193,6 +193,11 @@ func TestReceive(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := ReceivedHead{Dataset: did, Name: "theirs", From: v.ring.Owner().DID(), Signer: v.ring.Node().DID(), Head: first.Bytes}
+	expected := r
+	expected.Expected = true
+	if err := w.Receive(bg, expected); !errors.Is(err, ErrUnexpected) {
+		t.Errorf("a data set of which nothing is known: %v", err)
+	}
 	if err := w.Receive(bg, r); !errors.Is(err, ErrMissing) {
 		t.Fatalf("received without the blocks: %v", err)
 	}

@@ -166,6 +166,31 @@ func FuzzDoubts(f *testing.F) {
 	})
 }
 
+// TestOpenFindsTheOtherCopy: a block that the scan finds damaged is served from
+// its other copy from the start, before anybody asks for it.
+func TestOpenFindsTheOtherCopy(t *testing.T) {
+	d := disktest.NewDisk()
+	s, _ := open(t, d, small)
+	block := bytes.Repeat([]byte("b"), 2500)
+	name := crypto.NameOf(block)
+	put(t, s, block)
+	fillPack(t, s, 1)
+	s.Delete(name)
+	put(t, s, block)
+	at := s.at[name]
+	if at.pack == 1 {
+		t.Fatal("one pack holds both")
+	}
+	s.Close()
+	disktest.Flip(t, d, packName("/v/packs", at.pack), 8*(int64(at.off)+entryHeader)+1)
+	d.Remove("/v/packs/locations")
+	s, _ = open(t, d, small)
+	if !s.Has(name) || s.at[name].pack != 1 {
+		t.Errorf("not served from the sound copy: %v", s.bad)
+	}
+	s.Close()
+}
+
 // TestDamageIsSaidAgain: a place that was reported once is reported at each
 // start, whatever is put in between.
 func TestDamageIsSaidAgain(t *testing.T) {

@@ -586,6 +586,29 @@ func TestErasureGoesOn(t *testing.T) {
 	}
 }
 
+// TestRemovalGoesOn: so is a removal, and what was removed is listed no more.
+func TestRemovalGoesOn(t *testing.T) {
+	h := newHistory(t, 7)
+	src := t.TempDir()
+	write(t, src, "a", "content")
+	did := mustAdd(t, h.v, "notes", src).Dataset.DID
+	h.disk.SetRoom(400) // for the entry, not for the keyring
+	if err := h.v.Remove(bg, did); !disk.IsFull(err) {
+		t.Fatal(err)
+	}
+	h.disk.SetRoom(-1)
+	h.must(h.v.Remove(bg, did))
+	if list := h.v.Datasets(); len(list) != 0 {
+		t.Errorf("listed: %+v", list)
+	}
+	h.must(h.v.Checkpoint(bg, Digest{}))
+	h.opt.FS = h.disk.Crash(h.rng)
+	v, _ := mustOpen(t, "/v", h.opt)
+	if v.ring.HasScope(crypto.DatasetScope(did)) || len(v.Datasets()) != 0 {
+		t.Errorf("its keys are back: %+v", v.Datasets())
+	}
+}
+
 // TestErasedWithItsLastFact: the facts and the erasure are one, and a crash
 // behind it does not keep the keys.
 func TestErasedWithItsLastFact(t *testing.T) {

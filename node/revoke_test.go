@@ -30,23 +30,7 @@ func TestRevokeStopsFetch(t *testing.T) {
 	alice, bob := neighbours(t)
 	alice.add("notes", tree{"big": noise(8 << 20)})
 	r := alice.give("notes", bob)
-
-	began, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		told := false
-		_, err := Fetch.Do(t.Context(), bob.Node, FetchRequest{Grant: r.Grant.ID, LimitRate: 1 << 20}, func(p Progress) {
-			if p.Step == "blocks" && !told {
-				told = true
-				close(began)
-			}
-		})
-		ended <- err
-	}()
-	select {
-	case <-began:
-	case err := <-ended:
-		t.Fatalf("the fetch ended before it was stopped: %v", err)
-	}
+	ended := bob.fetches(r.Grant.ID)
 	done := do(alice, Revoke, NameRequest{Name: r.Grant.ID})
 	if done.Stopped != 1 || !done.Notified || done.Grant.State != "revoked" {
 		t.Errorf("revoked: %+v", done)
@@ -69,6 +53,50 @@ func TestRevokeStopsFetch(t *testing.T) {
 	fails(bob, Fetch, FetchRequest{Grant: r.Grant.ID}, "refused.revoked")
 	alice.sound()
 	bob.sound()
+}
+
+// TestBroughtRevocationStopsFetch: so does a record that somebody else brings.
+func TestBroughtRevocationStopsFetch(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	eve := newPerson(t, "eve", alice.clock)
+	alice.add("notes", tree{"big": noise(8 << 20)})
+	r := alice.give("notes", bob)
+	g, err := alice.givenNamed(r.Grant.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := bob.fetches(r.Grant.ID)
+	if err := eve.bringRevocation(alice, alice.revocationOf(alice.keys.Node(), g)); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(alice.passages.under(g.cid)); n != 0 {
+		t.Errorf("%d passages are open under a grant that is over", n)
+	}
+	if found := problem.Of(<-ended); found == nil || found.Key != "refused.revoked" {
+		t.Errorf("the fetch ended with %v", found)
+	}
+}
+
+// fetches begins a fetch that takes seconds, and returns when blocks arrive.
+func (p *person) fetches(id string) (ended chan error) {
+	p.t.Helper()
+	began, ended := make(chan struct{}), make(chan error, 1)
+	begin := sync.OnceFunc(func() { close(began) })
+	go func() {
+		_, err := Fetch.Do(p.t.Context(), p.Node, FetchRequest{Grant: id, LimitRate: 1 << 20}, func(at Progress) {
+			if at.Step == "blocks" {
+				begin()
+			}
+		})
+		ended <- err
+	}()
+	select {
+	case <-began:
+	case err := <-ended:
+		p.t.Fatalf("the fetch ended before it was stopped: %v", err)
+	}
+	return ended
 }
 
 // TestRevocationLasts: it is recorded once, raises the generation once, and

@@ -3,6 +3,7 @@
 package node
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -264,3 +265,32 @@ func TestPassagesShareAView(t *testing.T) {
 }
 
 func (f *fetching) nothing(crypto.BlockName, []byte) error { return nil }
+
+// TestRevokedWhileEntering: a revocation that falls between the gate's answer
+// and the entry, which it could not stop, is seen by a second look.
+func TestRevokedWhileEntering(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	r := alice.give("notes", bob)
+	g, err := alice.givenNamed(r.Grant.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	s := &serving{node: alice.Node, cancel: stop, admit: func() func() {
+		record := vault.Fact{Kind: factRevocation, Public: alice.revocationOf(alice.keys.Node(), g)}
+		if err := alice.record(t.Context(), record); err != nil {
+			t.Error(err)
+		}
+		return func() {}
+	}}
+	defer s.leave()
+	if _, err := s.Open(t.Context(), bob.self(), bob.request(r.Grant.ID, 0)); !isRefused(err, protocol.Revoked) {
+		t.Errorf("revoked while it entered: %v", err)
+	}
+	if n := alice.facts(factDelivered); n != 0 {
+		t.Errorf("%d deliveries under a revoked grant", n)
+	}
+}

@@ -191,6 +191,66 @@ func TestOpenFindsTheOtherCopy(t *testing.T) {
 	s.Close()
 }
 
+// TestMarksOfADamagedPack: compaction leaves a damaged pack where it is, and
+// repeats the deletions that stand in it: the rot may get at them too.
+func TestMarksOfADamagedPack(t *testing.T) {
+	d := disktest.NewDisk()
+	s, _ := open(t, d, small)
+	deleted, live := []byte("deleted"), []byte("live")
+	put(t, s, deleted)
+	put(t, s, bytes.Repeat([]byte("a"), 4000)) // keeps pack 1
+	put(t, s, []byte("first of pack 2"))
+	deletion := s.packs[2]
+	s.Delete(crypto.NameOf(deleted))
+	put(t, s, live)
+	header := int64(s.at[crypto.NameOf(live)].off)
+	if s.at[crypto.NameOf(deleted)].pack != 0 || s.at[crypto.NameOf(live)].pack != 2 {
+		t.Fatal("not what this is about")
+	}
+	fillPack(t, s, 2)
+	put(t, s, []byte("last"))
+	s.Close()
+	disktest.Flip(t, d, packName("/v/packs", 2), 8*(header+20))
+	s, _ = open(t, d, small)
+	r, err := s.Compact(t.Context(), CompactOptions{Percent: 60})
+	if err != nil || len(r.Skipped) == 0 || !exists(d, 1) || !exists(d, 2) {
+		t.Fatalf("not what this is about: %+v, %v", r, err)
+	}
+	s.Close()
+	disktest.Flip(t, d, packName("/v/packs", 2), 8*(deletion+20))
+	d.Remove("/v/packs/locations")
+	s, _ = open(t, d, small)
+	if s.Has(crypto.NameOf(deleted)) {
+		t.Error("a deleted block is back")
+	}
+	s.Close()
+}
+
+// TestNoTurnToALeavingPack: nothing is served any more from a pack that is about
+// to go, not even the only sound copy: the pack's removal is under way.
+func TestNoTurnToALeavingPack(t *testing.T) {
+	d := disktest.NewDisk()
+	s, _ := open(t, d, small)
+	defer s.Close()
+	block := bytes.Repeat([]byte("b"), 2500)
+	name := crypto.NameOf(block)
+	put(t, s, block)
+	fillPack(t, s, 1)
+	s.Delete(name)
+	put(t, s, block)
+	s.Sync()
+	at := s.at[name]
+	disktest.Flip(t, d, packName("/v/packs", at.pack), 8*(int64(at.off)+entryHeader)+1)
+	s.leaving = 1
+	if _, err := s.Get(name, nil); !errors.As(err, new(*DamagedError)) || s.at[name].pack == 1 {
+		t.Errorf("served from the pack that goes: %v", err)
+	}
+	s.leaving = 0
+	if !s.fallBack(name, at) || s.at[name].pack != 1 {
+		t.Error("the sound copy is not found when its pack stays")
+	}
+}
+
 // TestDamageIsSaidAgain: a place that was reported once is reported at each
 // start, whatever is put in between.
 func TestDamageIsSaidAgain(t *testing.T) {

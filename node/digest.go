@@ -3,6 +3,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/crypto/canonical"
 	"github.com/traboule/traboule/node/access"
+	"github.com/traboule/traboule/protocol/grant"
 	"github.com/traboule/traboule/storage/disk"
 	"github.com/traboule/traboule/storage/vault"
 )
@@ -112,6 +114,8 @@ func (d *digesting) take(rec vault.Recorded) {
 	switch rec.Kind {
 	case factContact:
 		_ = with(rec, func(f contactFact, _ vault.Recorded) error { return d.replace("contact "+string(f.Owner), rec) })
+	case factReceivedGrant:
+		_ = with(rec, d.receivedAgain)
 	case factKitSaved:
 		_ = d.replace("kit", rec)
 	case factKitWritten:
@@ -130,6 +134,27 @@ func (d *digesting) take(rec vault.Recorded) {
 			return nil
 		})
 	}
+}
+
+// receivedAgain lets the newest of the facts that say one chain of a grant, one
+// after the other, stand for all but the first: they differ in addresses. The
+// first is what a revocation in between was witnessed by.
+func (d *digesting) receivedAgain(f receivedGrant, rec vault.Recorded) error {
+	if len(f.Chain) <= grant.LinkGrant {
+		return nil
+	}
+	leaf := "received " + string(f.Chain[grant.LinkGrant])
+	moved, chain := leaf+" moved", leaf+" "+string(bytes.Join(f.Chain, nil))
+	if before := d.last[moved]; before != 0 {
+		d.dead[before] = true
+		delete(d.last, moved)
+	}
+	if first := d.last[leaf]; first != 0 && first == d.last[chain] {
+		d.last[moved] = rec.Seq
+		return nil
+	}
+	d.last[leaf], d.last[chain] = rec.Seq, rec.Seq
+	return nil
 }
 
 // replace lets a fact stand for the one before about the same.

@@ -5,8 +5,10 @@ package node
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 
 	"github.com/traboule/traboule/node/access"
 	"github.com/traboule/traboule/protocol/grant"
+	"github.com/traboule/traboule/protocol/offer"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -193,6 +196,52 @@ func TestLessThanAMarkBack(t *testing.T) {
 	alice.restart()
 	if _, err := bob.present(alice, asked); err == nil {
 		t.Error("an invocation was answered twice")
+	}
+	do(bob, Fetch, FetchRequest{Grant: id})
+}
+
+// TestReceivedGrantsAreFew: a contact who brings a grant with other addresses
+// again and again makes little that counts; where it came from last is known,
+// and since when.
+func TestReceivedGrantsAreFew(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "a"})
+	id := alice.give("notes", bob).Grant.ID
+	first, err := bob.receivedNamed(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := alice.givenNamed(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := offer.Grant{Chain: append(alice.book.chainOf(g.Dataset)[:2:2], g.leaf).Tokens(), Name: "notes"}
+	const days = 5
+	for i := range 24 * days {
+		bob.clock.advance(61 * time.Minute)
+		o.Addresses = []string{fmt.Sprintf("/ip4/10.0.0.1/tcp/%d", 1000+i)}
+		if err := alice.bringGrant(bob, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := bob.facts(factReceivedGrant); n < 3 || n > days+2 {
+		t.Errorf("%d times written in %d days", n, days)
+	}
+	bob.clock.advance(25 * time.Hour)
+	o.Addresses = []string{"/ip4/10.0.0.2/tcp/1"}
+	if err := alice.bringGrant(bob, o); err != nil {
+		t.Fatal(err)
+	}
+	bob.shortens()
+	bob.restart()
+	live := 0
+	if err := bob.vault.LiveFacts(func(vault.Recorded) error { live++; return nil }, factReceivedGrant); err != nil || live > 3 {
+		t.Errorf("%d facts of one grant count: %v", live, err)
+	}
+	r, err := bob.receivedNamed(id)
+	if err != nil || !slices.Equal(r.Addresses, o.Addresses) || r.since.Unix() != first.since.Unix() || r.place != first.place {
+		t.Errorf("it is at %v since %v, want %v since %v: %v", r.Addresses, r.since, o.Addresses, first.since, err)
 	}
 	do(bob, Fetch, FetchRequest{Grant: id})
 }

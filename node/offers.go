@@ -246,9 +246,11 @@ func (n *Node) accept(ctx context.Context, offered offer.Grant) (received, error
 		return received{}, problem.New(problem.Invalid, "grant.altered").Because(err)
 	}
 	if before, ok := n.book.receivedBy(leaf.CID()); ok {
-		if slices.Equal(before.Addresses, offered.Addresses) || n.now().Sub(before.kept) < rewriteAfter {
+		if slices.Equal(before.Addresses, offered.Addresses) || n.now().Sub(before.kept) < moveAfter {
 			return n.book.moveReceived(leaf.CID(), offered.Addresses), nil
 		}
+		own := before.chain[grant.LinkGrant+1:]
+		return n.keepReceived(ctx, append(chain, own...), ourName(offered.Name, chain.Dataset()), offered.Addresses)
 	}
 	own, err := grant.PassOn(n.keys.Owner(), chain, n.keys.Node().DID(), time.Unix(*leaf.Expires, 0), nil, newNonce())
 	if err != nil {
@@ -260,6 +262,10 @@ func (n *Node) accept(ctx context.Context, offered offer.Grant) (received, error
 // rewriteAfter is how old what others may bring again must be before it is
 // written anew: nobody makes this node write at will.
 const rewriteAfter = time.Hour
+
+// moveAfter is rewriteAfter for the addresses of a grant: until then they are
+// known in memory, and after a start from the giver's card.
+const moveAfter = 24 * time.Hour
 
 // ourName is what we call a data set that its giver calls so, where that is a
 // name that a data set may have here.

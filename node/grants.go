@@ -355,8 +355,9 @@ func (n *Node) isOver(leaf cid.Cid) bool {
 
 // receivedNamed finds a grant given to us, by its short name, its CID, or the
 // name of its data set. Of several that are live the newest is taken; if none
-// is, the newest too: its giver says why it is over. Only data sets of the same
-// name cannot be told apart.
+// is, the newest too: its giver says why it is over. A data set that is here goes
+// by its name before any that others only offer under it; of these, those of the
+// same name cannot be told apart.
 func (n *Node) receivedNamed(name string) (received, error) {
 	var found, over []received
 	for _, r := range n.book.receivedList() {
@@ -377,6 +378,10 @@ func (n *Node) receivedNamed(name string) (received, error) {
 	}
 	if len(found) == 0 {
 		return received{}, problem.New(problem.NotFound, "grant.none", "grant", name)
+	}
+	isHere := func(r received) bool { _, err := n.vault.Lookup(string(r.Dataset)); return err == nil }
+	if slices.ContainsFunc(found, isHere) {
+		found = slices.DeleteFunc(found, func(r received) bool { return !isHere(r) })
 	}
 	newest := found[len(found)-1]
 	for _, r := range found {

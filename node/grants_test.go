@@ -317,7 +317,7 @@ func TestOneNameTwoGrants(t *testing.T) {
 }
 
 // TestTwoDatasetsOneName: a name that fits data sets of two givers is asked
-// back about, with both commands.
+// back about, with both commands, until one of them is here.
 func TestTwoDatasetsOneName(t *testing.T) {
 	t.Parallel()
 	alice, bob := neighbours(t)
@@ -330,6 +330,17 @@ func TestTwoDatasetsOneName(t *testing.T) {
 	if p.Args["one"] != one.Grant.ID || p.Args["other"] != two.Grant.ID {
 		t.Errorf("told are %v, want %s and %s", p.Args, one.Grant.ID, two.Grant.ID)
 	}
+	do(bob, Fetch, FetchRequest{Grant: one.Grant.ID})
+	alice.add("notes", tree{"a": "A"})
+	if got := do(bob, Fetch, FetchRequest{Grant: "notes"}); got.From != "alice" || got.Name != "notes" {
+		t.Errorf("carol's offer took the name of what is here: %+v", got)
+	}
+	carol.give("notes", bob)
+	do(bob, Fetch, FetchRequest{Grant: two.Grant.ID})
+	if got := do(bob, Fetch, FetchRequest{Grant: "notes (2)"}); got.From != "carol" {
+		t.Errorf("the second of the name is %+v", got)
+	}
+	do(bob, Fetch, FetchRequest{Grant: "notes"})
 }
 
 // TestGrantOnAccents: a path is the same however its accents are spelled.

@@ -34,6 +34,8 @@ var unmet = map[string]string{
 	"storage/index.ErrNoRoom":     "a vault without its index is only slower",
 	"storage/journal.ErrOldTruth": "the vault takes it and suspends the grants",
 	"storage/journal.ErrMoved":    "nobody else appends",
+	"storage/vault.ErrUnexpected": "node/fetch.go says that it was removed",
+	"storage/disk.ErrNoFile":      "node/kits.go says that it is no kit",
 	"storage/vault.ErrSecret":     "another name of crypto.ErrWrongSecret",
 	"storage/vault.ErrNoView":     "paths of grants are never none",
 	"storage/vault.ErrBadFact":    "the node's own facts",

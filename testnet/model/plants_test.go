@@ -54,7 +54,7 @@ var plants = []struct{ name, file, text, instead string }{
 	{"a checkpoint leaves revocations out", "node/digest.go",
 		"case factDenials, factDamaged:", "case factRevocation, factDenials, factDamaged:"},
 	{"a checkpoint leaves out what was answered", "node/digest.go",
-		"any && d.isPast(before) {", "any {"},
+		"past: max(mark.Expires, rec.Time) < d.until}", "past: true}"},
 	{"a home made from a kit waits for nobody", "storage/vault/kit.go",
 		"first = append(first, change{kind: kindSuspended, scope: crypto.NodeScope,\n\t\tbody: encode(suspendedBody{FromKit})})", ""},
 	{"a home made from a kit lives on as if nothing had been", "storage/vault/kit.go",

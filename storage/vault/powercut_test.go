@@ -441,49 +441,43 @@ type cuts struct{ images, refused, suspended, dropped, scars int }
 // TestPowerCuts cuts the power at chance moments of each kind of work. What
 // was acknowledged is there afterwards, and nothing is there by halves.
 func TestPowerCuts(t *testing.T) {
+	eachFamily(t, disktest.Runs(t, 60, 1000), func(t *testing.T, c *cuts, b *busy, count int, seed uint64) {
+		disktest.Images(t, b.rec, count, seed, func(_ int, after *disktest.Disk, promises []any) {
+			c.images++
+			c.survive(t, b, after, promises)
+		})
+	})
+}
+
+// TestKilledThenPowerCut kills the process at chance moments; the next one
+// acknowledges something, and then the power is cut.
+func TestKilledThenPowerCut(t *testing.T) {
+	eachFamily(t, disktest.Runs(t, 8, 1000), func(t *testing.T, c *cuts, b *busy, count int, seed uint64) {
+		disktest.Kills(t, b.rec, count, seed, func(rng *rand.Rand, next *disktest.Disk, promises []any) {
+			c.images++
+			l := c.resume(t, b, next, promises[len(promises)-1].(ledger))
+			c.survive(t, b, next.Crash(rng), []any{l})
+		})
+	})
+}
+
+// eachFamily records one run of a kind of work after the other, and has enemy
+// try count moments of each, until there are enough images.
+func eachFamily(t *testing.T, images int, enemy func(t *testing.T, c *cuts, b *busy, count int, seed uint64)) {
 	seed := disktest.Seed(t)
 	for _, family := range slices.Sorted(maps.Keys(families)) {
 		t.Run(family, func(t *testing.T) {
-			images := disktest.Runs(t, 60, 1000)
 			var c cuts
-			for run := 0; c.images < images; run++ {
-				b := newBusy(t, seed+uint64(run), family == "creating")
+			for run := uint64(0); c.images < images; run++ {
+				b := newBusy(t, seed+run, family == "creating")
 				families[family](b)
-				disktest.Images(t, b.rec, min(images-c.images, max(20, images/20)), seed+uint64(run), func(_ int, after *disktest.Disk, promises []any) {
-					c.images++
-					c.survive(t, b, after, promises)
-				})
+				enemy(t, &c, b, min(images-c.images, max(20, images/20)), seed+run)
 				if t.Failed() {
 					return
 				}
 			}
 			t.Logf("seed %d: %d images, %d refused with a reason and repaired, %d suspended, %d with a torn entry dropped, %d with scars; 0 acknowledged lost",
 				seed, c.images, c.refused, c.suspended, c.dropped, c.scars)
-		})
-	}
-}
-
-// TestKilledThenPowerCut kills the process at chance moments; the next one
-// acknowledges something, and then the power is cut.
-func TestKilledThenPowerCut(t *testing.T) {
-	seed := disktest.Seed(t)
-	for _, family := range slices.Sorted(maps.Keys(families)) {
-		t.Run(family, func(t *testing.T) {
-			kills := disktest.Runs(t, 8, 1000)
-			var c cuts
-			for run := 0; c.images < kills; run++ {
-				b := newBusy(t, seed+uint64(run), family == "creating")
-				families[family](b)
-				disktest.Kills(t, b.rec, min(kills-c.images, max(20, kills/20)), seed+uint64(run), func(rng *rand.Rand, next *disktest.Disk, promises []any) {
-					c.images++
-					l := c.resume(t, b, next, promises[len(promises)-1].(ledger))
-					c.survive(t, b, next.Crash(rng), []any{l})
-				})
-				if t.Failed() {
-					return
-				}
-			}
-			t.Logf("seed %d: %d kills, each before a power cut; 0 acknowledged lost", seed, c.images)
 		})
 	}
 }

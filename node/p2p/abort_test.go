@@ -5,6 +5,8 @@ package p2p
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +40,10 @@ type socketWatch struct {
 	ended   bool            // the promise holds from here
 	notices map[string]bool // the short writes before that
 	strays  []string
-	want    int // closes enough when total gets there
+	reset   []byte           // QUIC: the key of the tokens of stateless resets
+	heard   map[[4]byte]bool // QUIC: the connections for which the peer's packets ask
+	resets  int              // stateless resets since the promise holds
+	want    int              // closes enough when total gets there
 	enough  chan struct{}
 }
 
@@ -48,7 +53,8 @@ const noticeMax = 100
 
 // saw notes a write. Once ended, a write may only repeat a short one from
 // before: QUIC repeats its notice of closing while the peer still speaks, and
-// never sends the same bytes twice otherwise.
+// never sends the same bytes twice otherwise. And it may be a stateless reset:
+// when that notice is forgotten, packets that still come are answered so.
 func (w *socketWatch) saw(b []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -60,12 +66,44 @@ func (w *socketWatch) saw(b []byte) {
 	switch {
 	case !w.ended && len(b) <= noticeMax:
 		w.notices[string(b)] = true
+	case w.ended && w.isReset(b):
+		w.resets++
 	case w.ended && !w.notices[string(b)]:
 		w.strays = append(w.strays, fmt.Sprintf("%d bytes", len(b)))
 	}
 }
 
-func newSocketWatch() *socketWatch { return &socketWatch{notices: make(map[string]bool)} }
+// isReset says whether b is what QUIC sends for a connection it does not know
+// (RFC 9000, 10.3): random bytes, and the token of a connection that the peer
+// asked for. No packet of data ends in such a token.
+func (w *socketWatch) isReset(b []byte) bool {
+	const token = 16
+	if len(b) != 1+20+4+1+token {
+		return false
+	}
+	for id := range w.heard {
+		mac := hmac.New(sha256.New, w.reset)
+		mac.Write(id[:])
+		if bytes.HasSuffix(b, mac.Sum(nil)[:token]) {
+			return true
+		}
+	}
+	return false
+}
+
+// hears notes a packet on its way from the peer: the connection it asks for
+// follows the first byte of a short header.
+func (w *socketWatch) hears(b []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(b) > 4 && b[0]&0x80 == 0 {
+		w.heard[[4]byte(b[1:5])] = true
+	}
+}
+
+func newSocketWatch() *socketWatch {
+	return &socketWatch{notices: make(map[string]bool), heard: make(map[[4]byte]bool)}
+}
 
 func (w *socketWatch) begin() {
 	w.mu.Lock()
@@ -155,14 +193,24 @@ func (c *watchedConn) SetLinger(sec int) error {
 
 // watchedQUIC is the QUIC transport over watched sockets.
 func watchedQUIC(w *socketWatch) []libp2p.Option {
+	return seenQUIC(w.saw, func(reset quic.StatelessResetKey) { w.reset = reset[:] })
+}
+
+// heardQUIC is the QUIC transport of a peer of the one that is watched.
+func heardQUIC(w *socketWatch) []libp2p.Option {
+	return seenQUIC(w.hears, func(quic.StatelessResetKey) {})
+}
+
+func seenQUIC(saw func([]byte), takeKey func(quic.StatelessResetKey)) []libp2p.Option {
 	listen := quicreuse.OverrideListenUDP(func(network string, laddr *net.UDPAddr) (net.PacketConn, error) {
 		c, err := net.ListenUDP(network, laddr)
 		if err != nil {
 			return nil, err
 		}
-		return &watchedPackets{c, w}, nil
+		return &watchedPackets{c, saw}, nil
 	})
 	manager := func(l fx.Lifecycle, reset quic.StatelessResetKey, token quic.TokenGeneratorKey, opts ...quicreuse.Option) (*quicreuse.ConnManager, error) {
+		takeKey(reset)
 		m, err := quicreuse.NewConnManager(reset, token, opts...)
 		if err == nil {
 			l.Append(fx.StopHook(m.Close))
@@ -174,18 +222,18 @@ func watchedQUIC(w *socketWatch) []libp2p.Option {
 
 type watchedPackets struct {
 	*net.UDPConn
-	watch *socketWatch
+	saw func([]byte)
 }
 
 func (c *watchedPackets) WriteTo(b []byte, to net.Addr) (int, error) {
 	n, err := c.UDPConn.WriteTo(b, to)
-	c.watch.saw(b)
+	c.saw(b)
 	return n, err
 }
 
 func (c *watchedPackets) WriteMsgUDP(b, oob []byte, to *net.UDPAddr) (int, int, error) {
 	n, m, err := c.UDPConn.WriteMsgUDP(b, oob, to)
-	c.watch.saw(b)
+	c.saw(b)
 	return n, m, err
 }
 
@@ -230,21 +278,23 @@ func readUntil(s protocol.Stream, n int64, reached chan<- error) {
 
 const tries = 100
 
+func unwatched(*socketWatch) []libp2p.Option { return nil }
+
 // The promise of a revocation, at the sockets of a node that serves two
 // floods on one connection: when Abort of the one has returned, nothing more
 // is written.
 func TestAbortEndsWriting(t *testing.T) {
 	for name, try := range map[string]struct {
-		listen  string
-		watched func(*socketWatch) []libp2p.Option
+		listen        string
+		watched, peer func(*socketWatch) []libp2p.Option
 	}{
-		"TCP":  {onTCP, watchedTCP},
-		"QUIC": {onQUIC, watchedQUIC},
+		"TCP":  {onTCP, watchedTCP, unwatched},
+		"QUIC": {onQUIC, watchedQUIC, heardQUIC},
 	} {
 		t.Run(name, func(t *testing.T) {
 			watch := newSocketWatch()
 			server := newFlooder(t, try.listen, try.watched(watch))
-			client := newHost(t, Options{})
+			client := newHost(t, Options{Transports: try.peer(watch)})
 			var longest time.Duration
 			for i := range tries {
 				watch.begin()
@@ -255,7 +305,7 @@ func TestAbortEndsWriting(t *testing.T) {
 					t.Fatalf("the watch saw %d bytes only", watch.written())
 				}
 			}
-			t.Logf("%d tries, longest Abort %v", tries, longest)
+			t.Logf("%d tries, longest Abort %v, %d stateless resets", tries, longest, watch.resets)
 		})
 	}
 }
@@ -298,15 +348,53 @@ func abortOnce(t *testing.T, server *flooder, client *Host, watch *socketWatch, 
 	return took
 }
 
+// The watch knows a stateless reset by its token: one for a connection that
+// the peer asked for is no stray, one of the same length for another is.
+func TestWatchKnowsStatelessResets(t *testing.T) {
+	watch := newSocketWatch()
+	server := newHost(t, Options{Listen: []string{onQUIC}, Transports: watchedQUIC(watch)})
+	_, address, err := manet.DialArgs(server.libp2p.Network().ListenAddresses()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, err := net.Dial("udp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	watch.end()
+	for _, id := range []string{"seen", "else"} {
+		packet := append([]byte("\x40"+id), make([]byte, 60)...)
+		if id == "seen" {
+			watch.hears(packet)
+		}
+		answered := watch.after(1)
+		if _, err := peer.Write(packet); err != nil {
+			t.Fatal(err)
+		}
+		<-answered
+	}
+	watch.mu.Lock()
+	defer watch.mu.Unlock()
+	if watch.resets != 1 || len(watch.strays) != 1 {
+		t.Errorf("%d resets and %v strays, want one of each", watch.resets, watch.strays)
+	}
+}
+
 // A dialler's streams end the same way.
 func TestAbortOfADialledStream(t *testing.T) {
-	for name, watched := range map[string]func(*socketWatch) []libp2p.Option{"TCP": watchedTCP, "QUIC": watchedQUIC} {
+	for name, try := range map[string]struct {
+		watched, peer func(*socketWatch) []libp2p.Option
+	}{
+		"TCP":  {watchedTCP, unwatched},
+		"QUIC": {watchedQUIC, heardQUIC},
+	} {
 		t.Run(name, func(t *testing.T) {
 			watch := newSocketWatch()
-			server := newHost(t, Options{Listen: []string{transportsUnderTest[name]}})
+			server := newHost(t, Options{Listen: []string{transportsUnderTest[name]}, Transports: try.peer(watch)})
 			reached := make(chan error, 1)
 			server.Handle(flood, func(_ context.Context, s protocol.Stream) { readUntil(s, 1<<20, reached) })
-			client := newHost(t, Options{Transports: watched(watch)})
+			client := newHost(t, Options{Transports: try.watched(watch)})
 			s := mustDial(t, client, server, flood)
 			finished := make(chan error, 1)
 			go func() { finished <- writeWithoutEnd(s) }()

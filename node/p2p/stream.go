@@ -112,7 +112,8 @@ func isBusy(err error) bool {
 // (lingering being off) lets the kernel drop what it holds. On QUIC, Reset
 // forgets what is queued, but packets that are made already sit in a queue of
 // their own, which only closing the connection drains before it returns; what
-// follows is the notice of that closing.
+// follows is the notice of that closing, and stateless resets for packets that
+// come later: neither carries a byte of a stream.
 func (h *Host) Abort(s protocol.Stream) error {
 	own, ok := s.(*stream)
 	if !ok || own.host != h {

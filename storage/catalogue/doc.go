@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package catalogue describes the common kinds of personal data: one JSON
+// Schema for each in the folder kinds, with what people read about it and its
+// fields in French and English, who holds such data, how often they promise
+// something new.
+//
+// It knows what data are like, not where they lie nor how files spell them. A
+// description of the user's own is read by [record.ParseSchema] all the same.
+//
+// The way in is [Kind].
+package catalogue

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/traboule/traboule/storage/catalogue"
+	"github.com/traboule/traboule/storage/record"
+)
+
+// Format is one importer: how a file of it is known, and how it is read.
+type Format struct {
+	Name string // "enedis-json"; told to people and scripts, never changed
+
+	// Fits says how surely a file is of this format, by how it begins. It must
+	// be quick and never fail.
+	Fits func(h Head) Fit
+
+	// Read gives the sink all rows. Its error refuses the whole file: a
+	// [*Reason] for what people are told, or what the source or sink returned.
+	Read func(ctx context.Context, src *Source, to *Sink) error
+}
+
+// Fit is how surely a file is of a format.
+type Fit int
+
+// Fits. Of several formats that fit a file the surest reads it.
+const (
+	No     Fit = iota
+	Maybe      // nothing speaks against it; another may know better
+	Likely     // it looks like it
+	Sure       // it says so itself, or has a mark that nothing else has
+)
+
+// Formats are all importers, in the order in which they are asked.
+var Formats = []Format{}
+
+// Reason says why a row is rejected or a file refused: a code, and what belongs
+// to it. What people read is in node/messages under "import." and the code.
+type Reason struct {
+	Code string
+	Args map[string]string
+	Err  error // what a library said, or nil
+}
+
+// Why makes a Reason; args are names and values in turn.
+func Why(code string, args ...string) *Reason {
+	r := &Reason{Code: code, Args: map[string]string{}}
+	for i := 0; i+1 < len(args); i += 2 {
+		r.Args[args[i]] = args[i+1]
+	}
+	return r
+}
+
+// Because adds what went wrong below.
+func (r *Reason) Because(err error) *Reason {
+	r.Err = err
+	return r
+}
+
+// Error is for logs and scripts.
+func (r *Reason) Error() string {
+	s := r.Code
+	if len(r.Args) > 0 {
+		s += fmt.Sprint(" ", r.Args)
+	}
+	if r.Err != nil {
+		s += ": " + r.Err.Error()
+	}
+	return s
+}
+
+// Unwrap is what went wrong below.
+func (r *Reason) Unwrap() error { return r.Err }
+
+// Rejected is a row that was left out.
+type Rejected struct {
+	Line   int // from 1; of formats without lines the number of the record
+	Reason *Reason
+}
+
+// MaxRejected is how many rejected rows are kept with their reasons; more are
+// counted.
+const MaxRejected = 1000
+
+// Sink takes the rows of one file. It is for one goroutine.
+type Sink struct {
+	// Take gets each row that fits the description of its kind, and must not
+	// keep the slice.
+	Take func(kind *record.Schema, row record.Row) error
+
+	Kinds    map[string]int // rows taken, by kind
+	Count    int            // rows rejected
+	Rejected []Rejected     // the first of them
+}
+
+// Rows is where the rows of one kind go.
+type Rows struct {
+	sink   *Sink
+	kind   *record.Schema
+	places []int // in the row, of each value that Add gets
+	row    record.Row
+}
+
+// Rows opens the way for rows of a kind, whose values come in the order of
+// fields; the others are null. It panics on what the catalogue does not have:
+// that is the importer's fault, not the file's.
+func (s *Sink) Rows(kind string, fields ...string) *Rows {
+	schema, ok := catalogue.Kind(kind)
+	if !ok {
+		panic("importer: no kind " + kind)
+	}
+	return s.RowsOf(schema, fields...)
+}
+
+// RowsOf is Rows for a description that is not in the catalogue.
+func (s *Sink) RowsOf(kind *record.Schema, fields ...string) *Rows {
+	r := &Rows{sink: s, kind: kind, row: make(record.Row, len(kind.Fields))}
+	for _, name := range fields {
+		i, ok := kind.Index(name)
+		if !ok {
+			panic("importer: " + kind.Kind + " has no field " + name)
+		}
+		r.places = append(r.places, i)
+	}
+	return r
+}
+
+// Add takes a row. One that the description does not allow is rejected, which
+// is no error.
+func (r *Rows) Add(line int, values ...record.Value) error {
+	clear(r.row)
+	for i, v := range values {
+		r.row[r.places[i]] = v
+	}
+	if err := r.kind.Check(r.row); err != nil {
+		r.sink.Reject(line, Why("row", "kind", r.kind.Kind).Because(err))
+		return nil
+	}
+	if r.sink.Kinds == nil {
+		r.sink.Kinds = map[string]int{}
+	}
+	r.sink.Kinds[r.kind.Kind]++
+	return r.sink.Take(r.kind, r.row)
+}
+
+// Reject leaves a row out.
+func (s *Sink) Reject(line int, why *Reason) {
+	s.Count++
+	if len(s.Rejected) < MaxRejected {
+		s.Rejected = append(s.Rejected, Rejected{line, why})
+	}
+}
+
+// ErrUnknown is what [Read] says of a file of no format that is known.
+var ErrUnknown = errors.New("no importer knows this file")

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package record says what a data set of records is: rows of typed values under
+// a [Schema], kept as a log of operations over rows that never change.
+//
+// A [Schema] is a JSON Schema (2020-12) document with annotations: what the data
+// are called in French and English, who holds them, how often they are renewed,
+// which field tells when, which fields tell two rows apart. A [Value] is exact:
+// money and quantities are decimals, instants are UTC, a day is a day.
+//
+// It knows no file format (storage/importer does), no catalogue of kinds
+// (storage/catalogue), no disk and no vault: segments come from and go to an
+// object store that its user hands in. It decides nothing about who may read.
+//
+// The way in is [ParseSchema] for what rows are like.
+package record

@@ -36,6 +36,10 @@ type Progress struct {
 	Total     int64  `json:"total"`
 	Files     int64  `json:"files"`
 	FileTotal int64  `json:"file_total"`
+
+	// Part is a piece of an answer that is too long for one: all pieces come,
+	// in order, and nothing else is said with them.
+	Part []byte `json:"part,omitempty"`
 }
 
 // MaxRequest bounds a request, in bytes of JSON.
@@ -154,10 +158,14 @@ func answer(w http.ResponseWriter, r *http.Request, handle Handler) {
 	send(line{Result: result})
 }
 
-// throttled passes on at most ten reports a second.
+// throttled passes on at most ten reports a second, and every part.
 func throttled(send func(Progress)) func(Progress) {
 	var last time.Time
 	return func(p Progress) {
+		if p.Part != nil {
+			send(p)
+			return
+		}
 		if now := time.Now(); now.Sub(last) >= 100*time.Millisecond {
 			last = now
 			send(p)

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,7 +132,7 @@ func TestProgress(t *testing.T) {
 	if err := client.Call(t.Context(), "long", greeting{"done"}, &got, func(p control.Progress) { seen = append(seen, p) }); err != nil {
 		t.Fatal(err)
 	}
-	if len(seen) == 0 || seen[0] != (control.Progress{Step: "store", Total: reports, Files: 1, FileTotal: 2}) {
+	if len(seen) == 0 || !reflect.DeepEqual(seen[0], control.Progress{Step: "store", Total: reports, Files: 1, FileTotal: 2}) {
 		t.Errorf("progress came as %+v", seen)
 	}
 	if len(seen) > 200 {
@@ -333,5 +335,27 @@ func TestWhatIsNoOperation(t *testing.T) {
 		if status != tt.status || !strings.Contains(answer, tt.want) {
 			t.Errorf("%s %s %q: %d %q", tt.method, tt.path, tt.body, status, answer)
 		}
+	}
+}
+
+// Parts all come, in order, however fast.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	const parts = 500
+	serve(t, home, func(_ context.Context, _ string, _ json.RawMessage, progress func(control.Progress)) (json.RawMessage, error) {
+		for i := range parts {
+			progress(control.Progress{Part: []byte{byte(i), byte(i >> 8)}})
+		}
+		return json.RawMessage(`{}`), nil
+	})
+	var got []int
+	err := dial(t, home).Call(t.Context(), "parts", struct{}{}, &struct{}{}, func(p control.Progress) {
+		if len(p.Part) == 2 {
+			got = append(got, int(p.Part[0])|int(p.Part[1])<<8)
+		}
+	})
+	if err != nil || len(got) != parts || !slices.IsSorted(got) {
+		t.Errorf("%d of %d parts came, in order %v: %v", len(got), parts, slices.IsSorted(got), err)
 	}
 }

@@ -49,6 +49,7 @@ var layers = map[string][]string{
 	"storage/record":        {"crypto/canonical"},
 	"storage/catalogue":     {"storage/record"},
 	"storage/importer":      {"storage/catalogue", "storage/record"},
+	"storage/importer/pdf":  {},
 	"storage/storetest":     {"storage/…", "crypto"},
 	"storage/vault":         {"storage", "storage/blocks/…", "storage/journal", "storage/index", "storage/disk/…", "crypto", "crypto/canonical"},
 

@@ -59,3 +59,12 @@ func FuzzValue(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseNumber(f *testing.F) {
+	f.Add("r1042")
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, err := ParseNumber(s); err == nil && (n.String() != s || n > MaxNumber) {
+			t.Fatalf("%q is %v", s, n)
+		}
+	})
+}

@@ -19,7 +19,7 @@ import (
 
 // families are the keys that a program puts together from a word: the tests
 // of cmd/traboule hold its commands, flags and exit codes against them.
-var families = []string{"argument.", "help.", "example.", "flag.", "exit.", "group.", "step.", "skip.", "kind.", "state.", "event.", "damage.", "healed.", "suspended.", "purpose.", "kit-trouble.", "removed-kit-left.", "refusal."}
+var families = []string{"argument.", "help.", "example.", "flag.", "exit.", "group.", "step.", "skip.", "kind.", "state.", "event.", "damage.", "healed.", "suspended.", "purpose.", "kit-trouble.", "removed-kit-left.", "refusal.", "import."}
 
 // takesKey are the functions whose argument at this place is a key.
 var takesKey = map[string]int{"text": 0, "say": 0, "tell": 0, "ask": 0, "readLine": 0, "confirm": 0, "passphrase": 0, "Text": 0, "New": 1, "sure": 1}
@@ -185,4 +185,34 @@ func calls(fun ast.Expr) (int, bool) {
 	}
 	place, ok := takesKey[s.Sel.Name]
 	return place, ok
+}
+
+// TestImportCodes: each code that an importer gives as its reason has its
+// sentence, and no sentence is for a code that none gives.
+func TestImportCodes(t *testing.T) {
+	codes := map[string]bool{}
+	walkCode(t, os.DirFS("../.."), "storage/importer", func(_ string, tree *ast.File, set *token.FileSet) {
+		ast.Inspect(tree, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) == 0 {
+				return true
+			}
+			if f, ok := call.Fun.(*ast.Ident); !ok || f.Name != "Why" {
+				return true
+			}
+			code, ok := literal(call.Args[0])
+			if codes[code] = true; !ok || !Has("import."+code) {
+				t.Errorf("%s: the code %q has no sentence", set.Position(call.Pos()), code)
+			}
+			return true
+		})
+	})
+	for _, key := range English.Keys() {
+		if code, ok := strings.CutPrefix(key, "import."); ok && !codes[code] {
+			t.Errorf("%s: no importer says it", key)
+		}
+	}
+	if len(codes) < 20 {
+		t.Errorf("%d codes: the test reads nothing", len(codes))
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/traboule/traboule/storage/catalogue"
 	"github.com/traboule/traboule/storage/record"
@@ -34,9 +36,6 @@ const (
 	Likely     // it looks like it
 	Sure       // it says so itself, or has a mark that nothing else has
 )
-
-// Formats are all importers, in the order in which they are asked.
-var Formats = []Format{}
 
 // Reason says why a row is rejected or a file refused: a code, and what belongs
 // to it. What people read is in node/messages under "import." and the code.
@@ -86,21 +85,36 @@ type Rejected struct {
 // counted.
 const MaxRejected = 1000
 
-// Sink takes the rows of one file. It is for one goroutine.
+// Sink takes the rows of files, one after the other. It is for one goroutine.
 type Sink struct {
 	// Take gets each row that fits the description of its kind, and must not
-	// keep the slice.
+	// keep the slice. nil takes none: for a dry run.
 	Take func(kind *record.Schema, row record.Row) error
 
-	Kinds    map[string]int // rows taken, by kind
-	Count    int            // rows rejected
-	Rejected []Rejected     // the first of them
+	count    int // rows rejected
+	rejected []Rejected
+	warnings []Warning
+	kinds    []*tally
+}
+
+// begin forgets the file before.
+func (s *Sink) begin() { *s = Sink{Take: s.Take} }
+
+// report puts into r what was found since begin.
+func (s *Sink) report(r *Report) {
+	r.Rejected, r.RejectedRows, r.Warnings = s.rejected, s.count, s.warnings
+	for _, t := range s.kinds {
+		if t.rows > 0 {
+			r.Kinds = append(r.Kinds, t.report())
+		}
+	}
+	slices.SortFunc(r.Kinds, func(a, b KindReport) int { return strings.Compare(a.Kind, b.Kind) })
 }
 
 // Rows is where the rows of one kind go.
 type Rows struct {
 	sink   *Sink
-	kind   *record.Schema
+	tally  *tally
 	places []int // in the row, of each value that Add gets
 	row    record.Row
 }
@@ -118,7 +132,7 @@ func (s *Sink) Rows(kind string, fields ...string) *Rows {
 
 // RowsOf is Rows for a description that is not in the catalogue.
 func (s *Sink) RowsOf(kind *record.Schema, fields ...string) *Rows {
-	r := &Rows{sink: s, kind: kind, row: make(record.Row, len(kind.Fields))}
+	r := &Rows{sink: s, tally: s.tally(kind), row: make(record.Row, len(kind.Fields))}
 	for _, name := range fields {
 		i, ok := kind.Index(name)
 		if !ok {
@@ -129,6 +143,17 @@ func (s *Sink) RowsOf(kind *record.Schema, fields ...string) *Rows {
 	return r
 }
 
+func (s *Sink) tally(kind *record.Schema) *tally {
+	for _, t := range s.kinds {
+		if t.schema == kind {
+			return t
+		}
+	}
+	t := newTally(kind)
+	s.kinds = append(s.kinds, t)
+	return t
+}
+
 // Add takes a row. One that the description does not allow is rejected, which
 // is no error.
 func (r *Rows) Add(line int, values ...record.Value) error {
@@ -136,23 +161,34 @@ func (r *Rows) Add(line int, values ...record.Value) error {
 	for i, v := range values {
 		r.row[r.places[i]] = v
 	}
-	if err := r.kind.Check(r.row); err != nil {
-		r.sink.Reject(line, Why("row", "kind", r.kind.Kind).Because(err))
+	if err := r.tally.schema.Check(r.row); err != nil {
+		r.sink.Reject(line, Why("row", "kind", r.tally.schema.Kind, "what", err.Error()))
 		return nil
 	}
-	if r.sink.Kinds == nil {
-		r.sink.Kinds = map[string]int{}
+	r.tally.add(r.row)
+	if r.sink.Take == nil {
+		return nil
 	}
-	r.sink.Kinds[r.kind.Kind]++
-	return r.sink.Take(r.kind, r.row)
+	return r.sink.Take(r.tally.schema, r.row)
 }
 
 // Reject leaves a row out.
-func (s *Sink) Reject(line int, why *Reason) {
-	s.Count++
-	if len(s.Rejected) < MaxRejected {
-		s.Rejected = append(s.Rejected, Rejected{line, why})
+func (s *Sink) Reject(line int, why error) {
+	s.count++
+	if len(s.rejected) < MaxRejected {
+		s.rejected = append(s.rejected, Rejected{line, asReason(why)})
 	}
+}
+
+// Warn tells something about the file; the same code once more is only counted.
+func (s *Sink) Warn(why *Reason) {
+	for i := range s.warnings {
+		if s.warnings[i].Reason.Code == why.Code {
+			s.warnings[i].Times++
+			return
+		}
+	}
+	s.warnings = append(s.warnings, Warning{why, 1})
 }
 
 // ErrUnknown is what [Read] says of a file of no format that is known.

@@ -11,8 +11,11 @@ var Formats = []Format{
 	// invoices, bills, receipts
 
 	// places
+	googleRecords, googleSemantic, googleTimeline, googleEdits, googleSettings, googleEncrypted,
+	gpx, tcx, geoJSON, overland, ownTracksRec, ownTracksJSON, polarsteps, positionCSV,
 
 	// the pilot's synthetic sets
 
 	// known, and refused by name
+	kml, kmz, gtfs, ubl, greenButton, appleHealth, fit, nmea, openStreetMap, iCalendar, vCard, mbox, topoJSON, googleActivity,
 }

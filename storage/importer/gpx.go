@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package importer
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/traboule/traboule/storage/record"
+)
+
+// gpx is GPX 1.0 and 1.1: the points of tracks, which were walked; of routes,
+// which were planned; and waypoints. Many have no time, and are taken without
+// one. Heart rates and the like in extensions are health data, and left out.
+var gpx = Format{
+	Name: "gpx",
+	Fits: func(h Head) Fit {
+		if h.root().Local == "gpx" {
+			return Sure
+		}
+		return No
+	},
+	Read: func(_ context.Context, src *Source, to *Sink) error {
+		x, err := src.XML()
+		if err != nil {
+			return err
+		}
+		defer x.Close()
+		out := newJournal(to)
+		for {
+			start, err := x.Start("trkpt", "rtept", "wpt")
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			e, err := x.Tree(start, maxPoint)
+			if err != nil {
+				return err
+			}
+			if err := out.gpxPoint(e); err != nil {
+				return err
+			}
+		}
+	},
+}
+
+// maxPoint is how large one point of a track may be, in bytes of memory.
+const maxPoint = 1 << 20
+
+// gpxSources are what the three kinds of points are.
+var gpxSources = map[string]string{"trkpt": "track", "rtept": "route", "wpt": "waypoint"}
+
+func (d *journal) gpxPoint(e *Element) error {
+	p := position{place: degrees(e.Attr["lat"], e.Attr["lon"]), source: d.word([]byte(gpxSources[e.Name]))}
+	if e.Name != "trkpt" {
+		p.name = record.Str(e.Say("name"))
+	}
+	d.measured(&p, e, 0)
+	if when := e.Say("time"); when != "" && p.time.IsNull() {
+		d.to.Reject(e.Line, Why("time", "value", clip(when)))
+		return nil
+	}
+	return d.position(e.Line, &p)
+}
+
+// measured takes what an element and those in it say about a position.
+func (d *journal) measured(p *position, e *Element, depth int) {
+	for _, k := range e.Kids {
+		switch what := whatItIs[strings.ToLower(k.Name)]; what {
+		case "time", "altitude", "speed", "heading", "accuracy":
+			if depth == 0 || what != "time" {
+				d.named(p, what, k.Text, time.UTC) // GPX says UTC
+			}
+		}
+		if depth < 4 {
+			d.measured(p, k, depth+1)
+		}
+	}
+}
+
+// root is the first element of an XML file, or nothing.
+func (h Head) root() xml.Name {
+	text := strings.TrimLeft(h.Text, " \t\r\n\uFEFF")
+	if !strings.HasPrefix(text, "<") {
+		return xml.Name{}
+	}
+	x := xml.NewDecoder(strings.NewReader(text))
+	x.Strict = false
+	x.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
+	for {
+		t, err := x.Token()
+		if err != nil {
+			return xml.Name{}
+		}
+		if start, ok := t.(xml.StartElement); ok {
+			return start.Name
+		}
+	}
+}

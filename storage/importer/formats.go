@@ -7,6 +7,7 @@ var Formats = []Format{
 	// electricity, gas, water
 
 	// banks
+	ofx, camt, qif, bankCSV, csvMapped,
 
 	// invoices, bills, receipts
 

@@ -171,6 +171,3 @@ func (s *Source) look() error {
 	s.Head.Text = s.Head.text()
 	return nil
 }
-
-// Mapping says which column of an unknown CSV file is what.
-type Mapping struct{}

@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package importer
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/traboule/traboule/storage/record"
+)
+
+// csvMapped reads any table of separated values as a [Mapping] says, into any
+// kind. It is asked for, never recognised.
+var csvMapped = Format{Name: mapped, Fits: func(Head) Fit { return No }, Read: readMapped}
+
+func readMapped(ctx context.Context, src *Source, to *Sink) error {
+	if src.Map == nil {
+		return Why("no-mapping")
+	}
+	return readTable(src, src.Map, to)
+}
+
+// readTable reads a table twice: the first time for what its dates and numbers
+// tell about themselves, the second for its rows.
+func readTable(src *Source, m *Mapping, to *Sink) error {
+	kind, err := m.schema()
+	if err != nil {
+		return err
+	}
+	t := &table{src: src, m: m, kind: kind, dates: m.Dates}
+	if err := t.always(); err != nil {
+		return err
+	}
+	if t.dates == "" {
+		t.dates = src.Dates
+	}
+	if t.zone, err = src.Location(); err != nil {
+		return err
+	}
+	if err := t.each(t.see); err != nil {
+		return err
+	}
+	if err := t.settle(); err != nil {
+		return err
+	}
+	if kind.Kind == "bank-operations" && m.Schema == nil {
+		t.bank = newBank(src.Options, to)
+	} else {
+		names := make([]string, len(kind.Fields))
+		for i, f := range kind.Fields {
+			names[i] = f.Name
+		}
+		t.rows = to.RowsOf(kind, names...)
+	}
+	return t.each(func(line int, cells []string) error { return t.take(to, line, cells) })
+}
+
+// table is one table being read.
+type table struct {
+	src   *Source
+	m     *Mapping
+	kind  *record.Schema
+	zone  *time.Location
+	row   record.Row // what all rows have
+	cells []cell
+	width int // how many columns the headings have; 0 without headings
+
+	votes dateVotes
+	dates string // the order of day and month
+
+	bank  *bank // of rows of that kind, or nil
+	rows  *Rows
+	known map[record.Value]bool // accounts told already
+}
+
+// cell is a column that is kept.
+type cell struct {
+	Column
+	at    int // in the record
+	field int // in the row; -1 for none
+	typ   record.Type
+	votes markVotes
+	mark  byte
+}
+
+func (t *table) always() error {
+	t.row = make(record.Row, len(t.kind.Fields))
+	for name, value := range t.m.Always {
+		i, _ := t.kind.Index(name)
+		t.row[i], _ = t.kind.Fields[i].ParseText(value) // the mapping was checked
+	}
+	return nil
+}
+
+// each gives the records of the table: those behind the headings, or from the
+// first line on.
+func (t *table) each(visit func(line int, cells []string) error) error {
+	in, err := t.src.CSV([]rune(t.m.Separator)[0])
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	named := false
+	for _, c := range t.m.Columns {
+		named = named || c.Column != ""
+	}
+	started := !named && t.locate(nil)
+	for {
+		record, err := in.Next()
+		switch {
+		case err == io.EOF && !started:
+			return t.noHeadings()
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		case !started:
+			started = t.locate(record)
+		case in.Line() < t.m.First || blank(record):
+		default:
+			if err := visit(in.Line(), record); err != nil {
+				return err
+			}
+		}
+		if !started && in.Line() > maxTablePreamble {
+			return t.noHeadings()
+		}
+	}
+}
+
+// maxTablePreamble is the last line in which headings are looked for.
+const maxTablePreamble = 500
+
+func (t *table) noHeadings() error {
+	var names []string
+	for _, c := range t.m.Columns {
+		if c.Column != "" {
+			names = append(names, c.Column)
+		}
+	}
+	return Why("no-headings", "headings", clip(strings.Join(names, ", ")))
+}
+
+// locate finds the columns in the headings; false if one that is kept is not
+// there.
+func (t *table) locate(headings []string) bool {
+	places := map[string]int{}
+	for i := len(headings) - 1; i >= 0; i-- {
+		places[Fold(headings[i])] = i // of two of one name the first
+	}
+	var cells []cell
+	for _, c := range t.m.Columns {
+		at, found := c.Number-1, c.Number > 0
+		if c.Column != "" {
+			at, found = places[Fold(c.Column)]
+		}
+		switch {
+		case !found && c.Field == "" && c.Part == "":
+			continue
+		case !found:
+			return false
+		}
+		field, ok := t.kind.Index(c.Field)
+		if !ok {
+			field = -1
+		}
+		k := cell{Column: c, at: at, field: field}
+		if ok {
+			k.typ = t.kind.Fields[field].Type
+		}
+		if d := c.Decimals + t.m.Decimals; d != "" {
+			k.mark = d[0]
+		}
+		cells = append(cells, k)
+	}
+	if t.cells == nil { // the second time they keep what the first has found
+		t.cells, t.width = cells, len(headings)
+	}
+	return true
+}
+
+func blank(record []string) bool {
+	for _, s := range record {
+		if s != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *cell) of(record []string) string {
+	if c.at < len(record) {
+		return record[c.at]
+	}
+	return ""
+}
+
+func (t *table) see(_ int, record []string) error {
+	for i := range t.cells {
+		c := &t.cells[i]
+		switch s := c.of(record); {
+		case s == "":
+		case c.typ == "day", c.typ == "instant" && c.Part != TimePart:
+			t.votes.see(s)
+		case c.typ == "decimal" && c.Part != Direction:
+			c.votes.see(s)
+		}
+	}
+	return nil
+}
+
+// settle decides what the first reading has found: the order of the dates, and
+// of each column its decimal mark. Where the numbers of one column leave that
+// open, those of the others tell it.
+func (t *table) settle() (err error) {
+	if t.dates, err = t.votes.order(t.dates); err != nil {
+		return err
+	}
+	var all markVotes
+	for _, c := range t.cells {
+		all.comma += c.votes.comma
+		all.point += c.votes.point
+	}
+	for i := range t.cells {
+		c := &t.cells[i]
+		if c.votes.comma+c.votes.point == 0 {
+			c.votes.comma, c.votes.point = all.comma, all.point
+		}
+		if c.mark, err = c.votes.mark(c.mark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *table) take(to *Sink, line int, record []string) error {
+	if t.width > 0 && len(record) > t.width && !blank(record[t.width:]) {
+		to.Reject(line, Why("columns", "got", itoa(len(record)), "want", itoa(t.width)))
+		return nil
+	}
+	if t.bank != nil && t.remark(record) {
+		return nil
+	}
+	row, err := t.values(record)
+	switch {
+	case err != nil:
+		to.Reject(line, err)
+		return nil
+	case t.bank != nil:
+		return t.bankRow(line, row)
+	}
+	return t.rows.Add(line, row...)
+}
+
+// values makes a row of a record.
+func (t *table) values(cells []string) (record.Row, error) {
+	row := append(record.Row(nil), t.row...)
+	numbers := map[int]*amountParts{}
+	halves := map[int]*[2]string{} // of instants and places in two columns
+	for i := range t.cells {
+		c := &t.cells[i]
+		if err := t.cell(c, c.of(cells), row, numbers, halves); err != nil {
+			return nil, err
+		}
+	}
+	for field, a := range numbers {
+		a.into(row, field, t)
+	}
+	for field, h := range halves {
+		var err error
+		if row[field], err = t.joined(t.kind.Fields[field], *h); err != nil {
+			return nil, err
+		}
+	}
+	return row, nil
+}
+
+func (t *table) cell(c *cell, s string, row record.Row, numbers map[int]*amountParts, halves map[int]*[2]string) (err error) {
+	switch {
+	case s == "" || c.field < 0 && c.Part == "":
+	case c.Part == State && !booked(s):
+		return Why("not-booked")
+	case c.Part == State:
+	case c.typ == record.Decimal:
+		if numbers[c.field] == nil {
+			numbers[c.field] = &amountParts{}
+		}
+		return numbers[c.field].add(c, s)
+	case c.Part != "":
+		if halves[c.field] == nil {
+			halves[c.field] = &[2]string{}
+		}
+		half := 0
+		if c.Part == TimePart || c.Part == Longitude {
+			half = 1
+		}
+		halves[c.field][half] = s
+	case c.typ == record.Text && !row[c.field].IsNull() && t.row[c.field].IsNull():
+		row[c.field] = record.Str(row[c.field].String() + " " + s)
+	default:
+		row[c.field], err = t.value(c, s)
+	}
+	return err
+}
+
+func (t *table) joined(f record.Field, parts [2]string) (record.Value, error) {
+	switch {
+	case parts[0] == "":
+		return record.Null, nil
+	case f.Type == record.Place:
+		lat, err := Number(parts[0], 0)
+		if err != nil {
+			return record.Null, err
+		}
+		lon, err := Number(parts[1], 0)
+		if err != nil {
+			return record.Null, err
+		}
+		return asValue(f, lat.String()+","+lon.String())
+	}
+	return t.instant(parts[0] + " " + parts[1])
+}
+
+// value reads one cell as its field's type.
+func (t *table) value(c *cell, s string) (record.Value, error) {
+	f := t.kind.Fields[c.field]
+	switch f.Type {
+	case record.Day:
+		return Date(s, t.dates)
+	case record.Instant:
+		return t.instant(s)
+	case record.Integer:
+		v, err := Number(s, c.mark)
+		if n, scale := v.Unscaled(); err == nil && scale == 0 && !v.IsNull() {
+			return record.Int(n), nil
+		}
+		return record.Null, Why("number", "value", clip(s))
+	case record.Boolean:
+		switch Fold(s) {
+		case "1", "true", "yes", "y", "vrai", "oui", "o", "x":
+			return record.Bool(true), nil
+		case "0", "false", "no", "n", "faux", "non":
+			return record.Bool(false), nil
+		}
+		return record.Null, Why("value", "field", f.Name, "value", clip(s))
+	}
+	return asValue(f, s)
+}
+
+func asValue(f record.Field, s string) (record.Value, error) {
+	v, err := f.ParseText(s)
+	if err != nil {
+		return record.Null, Why("value", "field", f.Name, "value", clip(s)).Because(err)
+	}
+	return v, nil
+}
+
+// instant reads a moment: with its offset, or what a clock in the zone of the
+// file showed.
+func (t *table) instant(s string) (record.Value, error) {
+	if at, err := time.Parse(time.RFC3339Nano, strings.Replace(s, " ", "T", 1)); err == nil {
+		return record.At(at), nil
+	}
+	wall, err := Wall(s, t.dates)
+	if err != nil {
+		return record.Null, err
+	}
+	y, m, d := wall.Date()
+	at := time.Date(y, m, d, wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), t.zone)
+	if at.Hour() != wall.Hour() {
+		return record.Null, Why("time", "value", clip(s)) // the clock passed over it
+	}
+	return record.At(at), nil
+}
+
+// amountParts gathers what the columns of one row tell about one number.
+type amountParts struct {
+	total record.Value
+	sign  int // 1 or -1 where a column says it
+	code  record.Value
+}
+
+func (a *amountParts) add(c *cell, s string) error {
+	if c.Part == Direction {
+		if a.sign = direction(s); a.sign == 0 && s != "" {
+			return Why("value", "field", c.Field, "value", clip(s))
+		}
+		return nil
+	}
+	number, code := cutCurrency(s)
+	if strings.Trim(number, "-–—") == "" {
+		return nil
+	}
+	v, err := Number(number, c.mark)
+	if err != nil || v.IsNull() {
+		return err
+	}
+	if n, scale := v.Unscaled(); c.Part == Fee || c.Part == Debit {
+		v = record.Dec(-max(n, -n), scale)
+	}
+	if a.code.IsNull() {
+		a.code = code
+	}
+	a.total, err = plus(a.total, v)
+	return err
+}
+
+// into puts the number into the row.
+func (a *amountParts) into(row record.Row, field int, t *table) {
+	if a.total.IsNull() {
+		return
+	}
+	n, scale := a.total.Unscaled()
+	if a.sign != 0 {
+		n = max(n, -n) * int64(a.sign)
+	}
+	named := t.kind.Fields[field].Currency
+	if t.m.Negate && named != "" {
+		n = -n
+	}
+	row[field] = record.Dec(n, scale)
+	if i, ok := t.kind.Index(named); ok && row[i].IsNull() {
+		row[i] = a.code
+	}
+}
+
+// direction is 1 for what came in, -1 for what went out, and 0 for no answer.
+func direction(s string) int {
+	switch strings.Trim(Fold(s), ".") {
+	case "d", "dr", "db", "dbit", "debit", "deb", "-", "out", "s", "soll", "sortie", "depense", "af", "withdrawal":
+		return -1
+	case "c", "cr", "crdt", "credit", "cred", "+", "in", "h", "haben", "entree", "recette", "bij", "deposit":
+		return 1
+	}
+	return 0
+}
+
+// booked says of a state whether the row counts.
+func booked(s string) bool {
+	switch Fold(s) {
+	case "pending", "declined", "reverted", "failed", "cancelled", "canceled", "rejected", "en attente", "en cours", "annule", "annulee", "refuse", "refusee", "a venir", "rejete", "rejetee":
+		return false
+	}
+	return true
+}
+
+// plus adds two decimals exactly.
+func plus(v, w record.Value) (record.Value, error) {
+	if v.IsNull() {
+		return w, nil
+	}
+	a, m := v.Unscaled()
+	b, n := w.Unscaled()
+	for ; m < n; m++ {
+		a *= 10
+		if a > 1e17 || a < -1e17 {
+			return record.Null, Why("number", "value", v.String())
+		}
+	}
+	for ; n < m; n++ {
+		b *= 10
+		if b > 1e17 || b < -1e17 {
+			return record.Null, Why("number", "value", w.String())
+		}
+	}
+	if sum := a + b; sum > -1e18 && sum < 1e18 {
+		return record.Dec(sum, m), nil
+	}
+	return record.Null, Why("number", "value", v.String())
+}

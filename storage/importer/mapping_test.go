@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package importer
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/traboule/traboule/storage/record"
+)
+
+// walks is a kind of somebody's own.
+var walks = func() *record.Schema {
+	s, err := record.ParseSchema([]byte(`{
+		"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:traboule:kind:walks", "title": "Walks", "type": "object",
+		"traboule": {"time": "at", "fr": {"title": "Promenades"}},
+		"properties": {
+			"at": {"type": "string", "format": "date-time", "title": "Start", "traboule": {"fr": {"title": "Départ"}}},
+			"day": {"type": "string", "format": "date", "title": "Day"},
+			"place": {"type": "object", "title": "Place"},
+			"dogs": {"type": "integer", "title": "Dogs", "traboule": {"fr": {"title": "Chiens"}}},
+			"length": {"type": "number", "title": "Length"},
+			"rain": {"type": "boolean", "title": "Rain"},
+			"note": {"type": "string", "title": "Note"},
+			"with": {"type": "string", "title": "With"}
+		}, "required": ["at"], "additionalProperties": false}`))
+	if err != nil {
+		panic(err)
+	}
+	return s
+}()
+
+func TestMappedIntoAnyKind(t *testing.T) {
+	m, err := ParseMapping([]byte(`{"kind":"walks","separator":"|","columns":[
+		{"column":"Date","field":"at","part":"date"},{"column":"Heure","field":"at","part":"time"},{"column":"Jour","field":"day"},
+		{"column":"N","field":"place","part":"lat"},{"column":"E","field":"place","part":"lon"},{"column":"Chiens","field":"dogs"},
+		{"column":"km","field":"length"},{"number":8,"field":"rain"},{"column":"A","field":"note"},{"column":"B","field":"note"},{"column":"C","field":""}],
+		"always":{"with":"Ida"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Schema = walks
+	in := "Promenades de 2026\n\nDate|Heure|Jour|N|E|Chiens|km|Pluie|A|B|C\n" +
+		"13/07/26|08:30|4/7/26|45,75|4,83|2|1,25|oui|au bord|du Rhône|x\n" +
+		"14/12/26|08:30||||||||\n" +
+		"29/03/26|02:30||||||||\n" + // the clock passes over it
+		"14/12/26|08:30|||||zwei||||\n" +
+		"14/12/26|08:30||||1,5|||||\n" +
+		"14/12/26|08:30||||||vielleicht|||\n" +
+		"14/12/26|08:30||95|4|||||||\n" +
+		"|08:30|||||||||\n" +
+		"14/12/26|08:30|||||||||x|too many\n"
+	r, rows := takeAll(t, in, Options{Map: m})
+	want := []string{
+		`{"at":"2026-07-13T06:30:00Z","day":"2026-07-04","place":{"lat":45.75,"lon":4.83},"dogs":2,"length":1.25,"rain":true,"note":"au bord du Rhône","with":"Ida"}`,
+		`{"at":"2026-12-14T07:30:00Z","with":"Ida"}`,
+	}
+	if diff := cmp.Diff(want, rows["walks"]); diff != "" || r.Refused != nil {
+		t.Error(r.Refused, diff)
+	}
+	var codes []string
+	for _, x := range r.Rejected {
+		codes = append(codes, itoa(x.Line)+" "+x.Reason.Code)
+	}
+	if diff := cmp.Diff([]string{"6 time", "7 number", "8 number", "9 value", "10 value", "11 row", "12 columns"}, codes); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSuggestIntoAnyKind(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"by headings in either language": {"Départ;CHIENS;length;Wetter\n1;2;3;4\n", "Départ=at CHIENS=dogs length=length Wetter="},
+		"by values":                      {"x@y;03/07/2026;1,5;\na long text of a walk;04/07/2026;2,5;\n", "1=note 2=at 3=length 4="},
+		"headings that say nothing":      {"foo,bar\n1,2\n3,4\n", "foo= bar="},
+	} {
+		m, err := Suggest(context.Background(), Content("t", []byte(c.in), Options{}), walks)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		var got []string
+		for _, k := range m.Columns {
+			heading := k.Column
+			if heading == "" {
+				heading = itoa(k.Number)
+			}
+			got = append(got, heading+"="+k.Field)
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s: %s, want %s", name, s, c.want)
+		}
+		if m.Schema != walks || m.Kind != "walks" {
+			t.Errorf("%s: of the kind %s", name, m.Kind)
+		}
+		if _, err := ParseMapping(m.Document()); err != nil {
+			t.Errorf("%s: its document: %v", name, err)
+		}
+	}
+}
+
+func TestParseMappingRefuses(t *testing.T) {
+	good := `{"kind":"bank-operations","separator":";","columns":[{"column":"a","field":"date"}]}`
+	if _, err := ParseMapping([]byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	for what, in := range map[string]string{
+		"an unknown word":    strings.Replace(good, `"kind"`, `"sort"`, 1),
+		"two documents":      good + good,
+		"a long separator":   strings.Replace(good, `";"`, `";;"`, 1),
+		"no separator":       strings.Replace(good, `";"`, `""`, 1),
+		"a quote":            strings.Replace(good, `";"`, `"\""`, 1),
+		"no columns":         `{"kind":"x","separator":";","columns":[]}`,
+		"no heading":         strings.Replace(good, `"column":"a",`, ``, 1),
+		"heading and number": strings.Replace(good, `"column":"a",`, `"column":"a","number":1,`, 1),
+		"a number too far":   strings.Replace(good, `"column":"a",`, `"number":100000,`, 1),
+		"dates":              strings.Replace(good, `"kind"`, `"dates":"?","kind"`, 1),
+		"decimals":           strings.Replace(good, `"kind"`, `"decimals":";","kind"`, 1),
+		"much":               strings.Replace(good, `"a"`, `"`+strings.Repeat("a", MaxMapping)+`"`, 1),
+		"nothing":            ``,
+	} {
+		if _, err := ParseMapping([]byte(in)); err == nil || asReason(err).Code != "mapping" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	table := "a;b\n2026-01-02;3\n"
+	for what, c := range map[string][2]string{
+		"kind":         {`"bank-operations"`, "no-such-kind"},
+		"field":        {`"date"`, "mapping-field"},
+		"part":         {`"field":"date"`, "mapping-field"},
+		"state":        {`"field":"date"`, "mapping-field"},
+		"always":       {`"kind"`, "mapping-field"},
+		"always value": {`"kind"`, "mapping-field"},
+		"heading":      {`"a"`, "no-headings"},
+	} {
+		by := map[string]string{"kind": `"x"`, "field": `"x"`, "part": `"field":"date","part":"debit"`, "state": `"field":"","part":"debit"`, "always": `"always":{"x":"1"},"kind"`, "always value": `"always":{"amount":"x"},"kind"`, "heading": `"zz"`}
+		m, err := ParseMapping([]byte(strings.Replace(good, c[0], by[what], 1)))
+		if err != nil {
+			t.Fatal(what, err)
+		}
+		if r, _ := takeAll(t, table, Options{Map: m}); r.Refused == nil || r.Refused.Code != c[1] {
+			t.Errorf("%s: %v, want %s", what, r.Refused, c[1])
+		}
+	}
+	if r, _ := takeAll(t, table, Options{As: "csv-mapped"}); r.Refused == nil || r.Refused.Code != "no-mapping" {
+		t.Errorf("without a mapping: %v", r.Refused)
+	}
+}
+
+func FuzzParseMapping(f *testing.F) {
+	f.Add([]byte(`{"kind":"bank-operations","separator":";","columns":[{"column":"a","field":"date"},{"number":2,"field":"amount","part":"debit"}],"dates":"dmy"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := ParseMapping(b)
+		if err != nil {
+			return
+		}
+		again, err := ParseMapping(m.Document())
+		if err != nil {
+			t.Fatalf("read, and not read again: %v\n%s", err, m.Document())
+		}
+		if diff := cmp.Diff(m, again); diff != "" {
+			t.Fatal(diff)
+		}
+		takeAll(t, "a;b;c\n2026-01-02;3;x\n", Options{Map: m})
+	})
+}

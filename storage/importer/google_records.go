@@ -67,18 +67,19 @@ type recordsReader struct {
 	round, guess          func(int) error
 }
 
-func (r *recordsReader) location(i int) error {
+func (r *recordsReader) location(int) error {
 	r.p, r.has, r.best = position{}, [2]bool{}, -1
+	line := r.j.lineOfNext()
 	if err := r.j.Object(r.member); err != nil {
 		return err
 	}
 	if r.has == [2]bool{true, true} {
 		if r.p.place = e7(r.lat, r.lon); r.p.place.IsNull() {
-			r.out.to.Reject(i+1, Why("not-a-place"))
+			r.out.to.Reject(line, Why("not-a-place"))
 			return nil
 		}
 	}
-	return r.out.timed(i+1, &r.p)
+	return r.out.timed(line, &r.p)
 }
 
 // readMember reads one member of a position.
@@ -169,4 +170,10 @@ func (j *JSON) scalar() ([]byte, error) {
 		return nil, j.leave(t)
 	}
 	return j.text, nil
+}
+
+// lineOfNext is the line on which the next value begins, from 1.
+func (j *JSON) lineOfNext() int {
+	_, _ = j.space() // the reading of the value meets the same fault
+	return j.line
 }

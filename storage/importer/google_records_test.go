@@ -33,9 +33,9 @@ func TestGoogleRecords(t *testing.T) {
 			{"timestamp":"2022-03-04T05:06:07Z","latitudeE7":-900000001,"longitudeE7":1},{"latitudeE7":1,"longitudeE7":1},{"timestamp":"2022-03-04T05:06:07Z","latitudeE7":1,"longitudeE7":1}]}`, `
 			positions {"time":"2022-03-04T05:06:07Z","place":{"lat":0.0000001,"lon":0.0000001}}
 			rejected 1: no-coordinates
-			rejected 2: no-time
-			rejected 3: not-a-place
-			rejected 4: no-time`},
+			rejected 1: no-time
+			rejected 2: not-a-place
+			rejected 2: no-time`},
 		{"cut", `{"locations":[{"timestamp":"2022-03-04T05:06:07Z","latitudeE7":1,"longitudeE7":1},{"latitu`, "refused: cut"},
 		{"wrong inside", `{"locations":[{"timestamp":"2022-03-04T05:06:07Z","latitudeE7":1,"longitudeE7":1},{"latitudeE7":1,,"longitudeE7":1}]}`, "refused: json"},
 		{"something behind", `{"locations":[{"timestamp":"2022-03-04T05:06:07Z","latitudeE7":1,"longitudeE7":1}]} x`, "refused: json"},

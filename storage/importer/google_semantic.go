@@ -56,7 +56,7 @@ func (d *journal) members(src *Source, visits map[string]func(line int, b branch
 	defer j.Close()
 	each := func(visit func(int, branch) error) error {
 		return j.Array(func(int) error {
-			line := j.Line()
+			line := j.lineOfNext()
 			v, err := j.Tree(maxSegment)
 			if err != nil {
 				return err

@@ -4,7 +4,6 @@ package importer
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"io"
 	"strings"
@@ -80,26 +79,6 @@ func (d *journal) measured(p *position, e *Element, depth int) {
 		}
 		if depth < 4 {
 			d.measured(p, k, depth+1)
-		}
-	}
-}
-
-// root is the first element of an XML file, or nothing.
-func (h Head) root() xml.Name {
-	text := strings.TrimLeft(h.Text, " \t\r\n\uFEFF")
-	if !strings.HasPrefix(text, "<") {
-		return xml.Name{}
-	}
-	x := xml.NewDecoder(strings.NewReader(text))
-	x.Strict = false
-	x.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
-	for {
-		t, err := x.Token()
-		if err != nil {
-			return xml.Name{}
-		}
-		if start, ok := t.(xml.StartElement); ok {
-			return start.Name
 		}
 	}
 }

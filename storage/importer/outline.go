@@ -22,7 +22,13 @@ const (
 // Outline looks at how a JSON file begins, which may end anywhere. What is no
 // JSON has none; neither has a number or a text alone.
 func (h Head) Outline() Outline {
+	if h.noted != nil && h.noted.outline != nil {
+		return h.noted.outline
+	}
 	o := Outline{}
+	if h.noted != nil {
+		h.noted.outline = o
+	}
 	if start := strings.TrimLeft(h.Text, " \t\r\n"); strings.HasPrefix(start, "{") || strings.HasPrefix(start, "[") {
 		_ = o.value(readJSON(io.NopCloser(strings.NewReader(h.Text))), "", 0) // its end is where the beginning ends
 	}

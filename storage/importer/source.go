@@ -5,6 +5,7 @@ package importer
 import (
 	"bytes"
 	"context"
+	"encoding/xml"
 	"io"
 	"os"
 	"path/filepath"
@@ -47,6 +48,14 @@ type Head struct {
 	Members []string // of a zip: the names of what is in it, at most 1,000
 	Size    int64    // of the whole file; -1 when not known
 	Whole   bool     // Bytes are all of it
+
+	noted *noted // what several formats ask for, found out once; nil keeps nothing
+}
+
+// noted is what has been found out about how a file begins.
+type noted struct {
+	outline Outline
+	root    *xml.Name
 }
 
 // Source is one file being read: a file of the disk, or a member of a zip. It
@@ -168,6 +177,6 @@ func (s *Source) look() error {
 	if s.Head.Whole {
 		s.Head.Size = int64(n)
 	}
-	s.Head.Text = s.Head.text()
+	s.Head.Text, s.Head.noted = s.Head.text(), &noted{}
 	return nil
 }

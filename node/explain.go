@@ -62,6 +62,7 @@ var explanations = []struct {
 	{vault.ErrNoVersion, problem.NotFound, "dataset.no-version"},
 	{vault.ErrNameTaken, problem.Exists, "dataset.name-taken"},
 	{vault.ErrOtherSource, problem.Exists, "dataset.other-source"},
+	{vault.ErrOtherKind, problem.Exists, "dataset.other-kind"},
 	{vault.ErrChanging, problem.Changed, "dataset.changing"},
 	{vault.ErrNotOurs, problem.Usage, "dataset.not-ours"},
 	{vault.ErrBadSource, problem.Usage, "file.special"},

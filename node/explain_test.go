@@ -30,6 +30,9 @@ var unmet = map[string]string{
 
 	"storage/blocks.ErrTooLarge":  "blocks are sealed here, or bounded by the transfer",
 	"storage/index.ErrValue":      "a vault without its index is only slower",
+	"storage.ErrNoEntry":          "the vault says that there is no such path",
+	"storage/vault.ErrObjectSize": "of what was received it is storage.ErrTooLarge, too; what is written here is smaller",
+	"storage/vault.ErrWriterDone": "a writer is used until it is committed",
 	"storage/vault.ErrErasing":    "the node makes its checkpoint later",
 	"storage/index.ErrNoRoom":     "a vault without its index is only slower",
 	"storage/journal.ErrOldTruth": "the vault takes it and suspends the grants",

@@ -277,7 +277,7 @@ func (f *fetching) checkKind() error {
 	if err != nil {
 		return misbehaved(err)
 	}
-	if d.Kind != storage.KindFiles {
+	if d.Kind != storage.KindFiles && d.Kind != storage.KindRecords {
 		return problem.New(problem.Invalid, "fetch.unknown-kind", "kind", d.Kind, "name", f.grant.Name)
 	}
 	return nil

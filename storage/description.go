@@ -19,15 +19,18 @@ const MaxDescription = 16 << 10
 // ErrBadName is returned for a name that no data set may have.
 var ErrBadName = errors.New("not a valid data set name (1 to 64 characters, no \"/\", no control characters)")
 
-// KindFiles is the kind of a data set that mirrors files and folders.
-const KindFiles = "files"
+// The kinds of data sets.
+const (
+	KindFiles   = "files"   // it mirrors files and folders
+	KindRecords = "records" // its entries are objects that a program made: see storage/record
+)
 
 // Description says what a data set is called and made of. It travels as a
 // sealed block that the head names, so that only who opens the head learns it.
 // Readers ignore fields that they do not know.
 type Description struct {
 	Name string // what its owner calls it
-	Kind string // [KindFiles]
+	Kind string // [KindFiles] or [KindRecords]
 }
 
 // Encode returns the description's canonical CBOR.

@@ -41,9 +41,9 @@ type Counts struct {
 // Head names one version of a data set, or of a view of it.
 type Head struct {
 	Dataset     crypto.DID
-	View        string // "" for all of it, or what [Paths.View] returns
+	View        string // "" for all of it, or what [Paths.View] or [RowsView] returns
 	Generation  uint64 // whose keys seal the pages
-	Sequence    uint64 // incarnation<<32 | n: a later version has a larger one
+	Sequence    uint64 // incarnation<<32 | n: a later version has a larger one; see [RowsView]
 	Root        Ref    // the manifest's root page
 	Description Ref    // a sealed [Description]; zero for none
 	Counts      Counts
@@ -171,5 +171,8 @@ func (h Head) check() error {
 
 func validView(view string) bool {
 	hex, ok := strings.CutPrefix(view, viewPrefix)
+	if !ok {
+		hex, ok = strings.CutPrefix(view, rowsPrefix)
+	}
 	return ok && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == ""
 }

@@ -59,6 +59,7 @@ func TestHead(t *testing.T) {
 func TestHeadRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(*Head){
 		"no data set":       func(h *Head) { h.Dataset = "" },
+		"no view of rows":   func(h *Head) { h.View = "rows:" + strings.Repeat("a", 63) },
 		"another view":      func(h *Head) { h.View = "paths:" + strings.Repeat("A", 64) },
 		"no root":           func(h *Head) { h.Root = Ref{} },
 		"sequence zero":     func(h *Head) { h.Sequence = 0 },
@@ -114,6 +115,27 @@ func TestPaths(t *testing.T) {
 	}
 	if (Paths{"a", "b"}).View() == (Paths{"a\x00b"}).View() {
 		t.Log("a NUL is refused by ParsePaths, so that no two sets join to the same bytes")
+	}
+}
+
+func TestRowsView(t *testing.T) {
+	one, other := RowsView([]byte("one")), RowsView([]byte("other"))
+	if one == other || !IsRowsView(one) {
+		t.Errorf("%s, %s", one, other)
+	}
+	for _, none := range []string{"", "rows:", "x" + one, one + "0", Paths{"a"}.View()} {
+		if IsRowsView(none) {
+			t.Errorf("%q is one", none)
+		}
+	}
+	h, id := someHead(t)
+	h.View = one
+	b, err := SignHead(id, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := ParseHead(b); err != nil || got != h {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -96,6 +96,9 @@ func (e Entry) checkBlocks() error {
 	return nil
 }
 
+// CheckPath says why an entry may not have this path, if it may not.
+func CheckPath(path string) error { return checkPath([]byte(path)) }
+
 // checkPath accepts relative paths of plain names. They are bytes: any name
 // that a file system can hold is kept as it is.
 func checkPath(path []byte) error {

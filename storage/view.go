@@ -13,7 +13,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-const viewPrefix = "paths:"
+const (
+	viewPrefix = "paths:"
+	rowsPrefix = "rows:"
+)
 
 // ErrBadPrefix is returned for a granted path that no view can have.
 var ErrBadPrefix = errors.New("not a path prefix")
@@ -72,3 +75,15 @@ func (p Paths) View() string {
 	sum := sha256.Sum256([]byte(strings.Join(p, "\x00")))
 	return viewPrefix + hex.EncodeToString(sum[:])
 }
+
+// RowsView names a view that has objects of its own, cut from a data set's
+// records, by the canonical bytes of what it is to show. The sequences of its
+// heads count these heads, not the versions they were cut from: they tell
+// nothing of changes that the view does not show.
+func RowsView(spec []byte) string {
+	sum := sha256.Sum256(spec)
+	return rowsPrefix + hex.EncodeToString(sum[:])
+}
+
+// IsRowsView tells whether [RowsView] can have made a view's name.
+func IsRowsView(view string) bool { return strings.HasPrefix(view, rowsPrefix) && validView(view) }

@@ -68,6 +68,9 @@ func (v *Vault) add(ctx context.Context, name, path string, opt AddOptions) (Add
 	if d != nil && d.from != "" {
 		return AddResult{}, ErrNotOurs
 	}
+	if d != nil && d.kind != storage.KindFiles {
+		return AddResult{}, fmt.Errorf("%w: %q is one of %s", ErrOtherKind, d.name, d.kind)
+	}
 	if d != nil && d.source != path && !opt.Replace {
 		return AddResult{}, fmt.Errorf("%w (it mirrors %s)", ErrOtherSource, d.source)
 	}
@@ -100,7 +103,7 @@ func (v *Vault) forecast(s *scan, name, path string) AddResult {
 // settle makes the data set, or changes its source and settings.
 func (v *Vault) settle(ctx context.Context, d *dataset, name, path string, opt AddOptions) (*dataset, error) {
 	if d == nil {
-		return v.birth(ctx, name, path, opt.Keep)
+		return v.birth(ctx, &dataset{name: name, kind: storage.KindFiles, source: path, keep: max(opt.Keep, 0)})
 	}
 	keep := cmp.Or(max(opt.Keep, 0), d.keep)
 	if (d.source == path && d.keep == keep) || opt.DryRun {
@@ -111,14 +114,14 @@ func (v *Vault) settle(ctx context.Context, d *dataset, name, path string, opt A
 	return d, err
 }
 
-// birth makes a data set with its keys. They are durable before the journal
-// speaks of them.
-func (v *Vault) birth(ctx context.Context, name, path string, keep int) (*dataset, error) {
+// birth gives a data set its keys and makes it one of ours. The keys are
+// durable before the journal speaks of them.
+func (v *Vault) birth(ctx context.Context, d *dataset) (*dataset, error) {
 	did, birth, err := v.ring.NewDataset(v.opt.Rand)
 	if err != nil {
 		return nil, err
 	}
-	d := &dataset{did: did, name: name, kind: storage.KindFiles, source: path, created: v.opt.Now().Unix(), keep: max(keep, 0)}
+	d.did, d.created = did, v.opt.Now().Unix()
 	changes := []change{d.change()}
 	if v.opt.Birth != nil {
 		facts, err := v.opt.Birth(birth)
@@ -208,37 +211,55 @@ func (v *Vault) note(a *adding) {
 	v.index.Delete(table, append(a.unseen, a.removed...)...)
 }
 
-// publish makes the version true: blocks, then journal, then memory, then
-// index. It is not done when the generation was raised meanwhile.
+// publish makes the version true. It is not done when the generation was raised
+// meanwhile.
 func (v *Vault) publish(ctx context.Context, d *dataset, a *adding, r *AddResult) (done bool, err error) {
-	head, err := a.manifest.head(storage.SequenceOf(v.Incarnation(), d.last+1), v.opt.Now().Unix())
-	if err != nil {
-		return false, err
-	}
+	p, done, err := v.publishVersion(ctx, d, a.manifest, v.opt.Now().Unix())
 	r.NewBytes += a.manifest.bytes
-	if err := v.store.Sync(); err != nil {
+	if !done {
 		return false, err
 	}
-	raw, err := storage.SignHead(v.ring.Node(), head)
+	v.note(a)
+	r.Dataset, r.Head, r.Dropped = p.dataset, p.head, p.dropped
+	return true, err
+}
+
+// published is a version that was made.
+type published struct {
+	dataset Dataset
+	head    storage.Head
+	dropped int // old versions that are no longer kept
+}
+
+// publishVersion ends a manifest and makes the version true: blocks, then
+// journal, then memory. When it is done, an error is of what became of the
+// blocks of old versions.
+func (v *Vault) publishVersion(ctx context.Context, d *dataset, m *manifest, at int64) (p published, done bool, err error) {
+	if p.head, err = m.head(storage.SequenceOf(v.Incarnation(), d.last+1), at); err != nil {
+		return p, false, err
+	}
+	if err := v.store.Sync(); err != nil {
+		return p, false, err
+	}
+	raw, err := storage.SignHead(v.ring.Node(), p.head)
 	if err != nil {
-		return false, err
+		return p, false, err
 	}
 	v.shape.Lock()
 	defer v.shape.Unlock()
-	dropped, done, err := v.commitVersion(ctx, d, SignedHead{head, raw}, cmp.Or(d.keep, v.opt.Keep))
+	dropped, done, err := v.commitVersion(ctx, d, SignedHead{p.head, raw}, cmp.Or(d.keep, v.opt.Keep))
 	if err != nil || !done {
-		return done, err
+		return p, done, err
 	}
 	now, err := v.find(d.did)
 	if err != nil {
-		return true, err
+		return p, true, err
 	}
-	v.note(a)
-	r.Dataset, r.Head, r.Dropped = v.describe(now), head, len(d.versions)+1-len(now.versions)
+	p.dataset, p.dropped = v.describe(now), len(d.versions)+1-len(now.versions)
 	if len(dropped) > 0 {
-		return true, v.bury(now, dropped, now.heads())
+		return p, true, v.bury(now, dropped, now.heads())
 	}
-	return true, nil
+	return p, true, nil
 }
 
 // commitVersion appends the version, and with it drops those beyond keep.

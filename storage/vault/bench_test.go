@@ -3,16 +3,19 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage/disk/disktest"
 )
 
 const benchBytes = 256 << 20
@@ -106,6 +109,56 @@ func finish(b *testing.B, f *os.File) {
 		b.Fatal(err)
 	}
 	f.Close()
+}
+
+// BenchmarkPutRow appends a row to a data set of 40 objects: one small object in
+// place of the last, and a log of 20 kB; beside it what a view costs in which
+// one of 40 objects changes. On a disk in memory it is what the vault itself
+// takes, without fsyncs.
+func BenchmarkPutRow(b *testing.B) {
+	for _, where := range []string{"memory", "disk"} {
+		opt := testOptions()
+		if where == "memory" {
+			opt.FS = disktest.NewDisk()
+		}
+		v := newVault(b, opt)
+		src := b.TempDir() // somebody else's many files are not to be felt
+		for i := range 2000 {
+			write(b, src, fmt.Sprint(i), fmt.Sprint(i))
+		}
+		mustAdd(b, v, "many", src)
+		var put []Object
+		for i := range 40 {
+			put = append(put, Object{fmt.Sprintf("rows/%08d-131072", i), []byte(rand.Text() + strings.Repeat("row", 20_000))})
+		}
+		did := mustPut(b, v, Target{Name: "x"}, put).Dataset.DID
+		mustCut(b, v, did, oneView, put)
+		n, log := 0, bytes.Repeat([]byte("log "), 5000)
+		change := func() []Object {
+			n++
+			return []Object{{"rows/99999999-1", fmt.Append(nil, n)}, {"log", fmt.Append(log, n)}}
+		}
+		b.Run("version/"+where, func(b *testing.B) {
+			for b.Loop() {
+				mustPut(b, v, Target{Dataset: did}, change())
+			}
+		})
+		b.Run("view/"+where, func(b *testing.B) {
+			var keep []string
+			for _, o := range put {
+				keep = append(keep, o.Path)
+			}
+			for b.Loop() {
+				mustCut(b, v, did, oneView, change(), keep...)
+			}
+		})
+		b.Run("same view/"+where, func(b *testing.B) {
+			mustCut(b, v, did, oneView, put)
+			for b.Loop() {
+				mustCut(b, v, did, oneView, put)
+			}
+		})
+	}
 }
 
 // Adding 20,000 files again, of which one changed, costs little beyond looking

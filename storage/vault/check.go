@@ -177,6 +177,9 @@ func (d *dataset) damage(ours, received DamageKind, h storage.Head, args Args) D
 	if d.from != "" {
 		return Damage{Kind: received, Args: args, Lost: true}
 	}
+	if d.kind == storage.KindRecords {
+		return Damage{Kind: RecordsLost, Args: Args{"name": d.name, "version": args["version"]}, Lost: true}
+	}
 	args["source"] = d.source
 	return Damage{Kind: ours, Args: args, Lost: true}
 }

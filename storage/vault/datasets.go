@@ -25,6 +25,7 @@ var (
 	ErrNoVersion   = errors.New("no such version")
 	ErrNameTaken   = errors.New("another data set has this name")
 	ErrOtherSource = errors.New("the data set mirrors another folder; replace it explicitly")
+	ErrOtherKind   = errors.New("the data set is of another kind")
 	ErrChanging    = errors.New("the file kept changing while it was read")
 	ErrNotOurs     = errors.New("the data set was received, not made here")
 	ErrMissing     = errors.New("blocks are missing from this vault")
@@ -42,8 +43,8 @@ type SignedHead struct {
 type Dataset struct {
 	DID        crypto.DID
 	Name       string
-	Kind       string     // "files"
-	Source     string     // the file or folder that it mirrors; "" when received
+	Kind       string     // [storage.KindFiles] or [storage.KindRecords]; of later versions also others
+	Source     string     // the file or folder that it mirrors; "" when received, or of records
 	From       crypto.DID // the owner who gave it; "" when it is ours
 	Created    time.Time
 	Generation uint64
@@ -79,6 +80,8 @@ func (v *Vault) describe(d *dataset) Dataset {
 		Created: time.Unix(d.created, 0), Generation: d.generation}
 	if d.from == "" {
 		p.Keep = cmp.Or(d.keep, v.opt.Keep)
+	} else {
+		p.Kind = v.receivedKind(d)
 	}
 	for _, h := range d.versions {
 		p.Versions = append(p.Versions, h.Head)

@@ -102,13 +102,48 @@ func filesOf(t *testing.T, dir string) map[string][]byte {
 // keyring is nowhere; the journal verifies. After Compact the ciphertext is
 // gone as well. A kit from before is the limit, a new one opens nothing of it.
 func TestErasure(t *testing.T) {
-	for _, how := range []string{"at once", "after a checkpoint"} {
-		t.Run(how, func(t *testing.T) { erases(t, how != "at once") })
+	for _, c := range []struct {
+		name         string
+		checkpointed bool
+		doomed       func(*testing.T, *Vault, string) (crypto.DID, []SignedHead)
+	}{
+		{"files at once", false, doomedFiles},
+		{"files after a checkpoint", true, doomedFiles},
+		{"records after a checkpoint", true, doomedRecords},
+	} {
+		t.Run(c.name, func(t *testing.T) { erases(t, prepareErasure(t, c.checkpointed, c.doomed), c.checkpointed) })
 	}
 }
 
-func erases(t *testing.T, checkpointed bool) {
-	e := prepareErasure(t, checkpointed)
+// doomedFiles is a data set, and all heads of it.
+func doomedFiles(t *testing.T, v *Vault, src string) (crypto.DID, []SignedHead) {
+	t.Helper()
+	gone := mustAdd(t, v, "canary-name", src)
+	view, err := v.ViewHead(bg, gone.Dataset.DID, View{Paths: []string{"canary-file"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gone.Dataset.DID, []SignedHead{{Head: gone.Head}, view}
+}
+
+// doomedRecords have two views with objects of their own, one of two heads.
+func doomedRecords(t *testing.T, v *Vault, src string) (crypto.DID, []SignedHead) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(src, "canary-file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	canary := Object{"canary-file", content}
+	gone := mustPut(t, v, Target{Name: "canary-name"}, []Object{canary})
+	return gone.Dataset.DID, []SignedHead{
+		{Head: gone.Head},
+		mustCut(t, v, gone.Dataset.DID, oneView, []Object{canary}),
+		mustCut(t, v, gone.Dataset.DID, oneView, []Object{canary, {"canary-row", []byte("coarse")}}),
+		mustCut(t, v, gone.Dataset.DID, otherView, []Object{canary}),
+	}
+}
+
+func erases(t *testing.T, e *erasure, checkpointed bool) {
 	if err := e.v.Remove(bg, e.gone); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +174,8 @@ type erasure struct {
 	v          *Vault
 	words      string
 	kept, gone crypto.DID
-	before     map[string]node
+	before     map[string]node // of the one that is kept
+	lost       map[string]node // and of the other
 	keys       map[crypto.BlockName]crypto.BlockKey
 	sealed     map[crypto.BlockName][]byte
 	oldKit     bytes.Buffer
@@ -148,7 +184,7 @@ type erasure struct {
 
 // prepareErasure leaves secrets wherever there are any: pages, blocks, a view,
 // a fact, a name, the mark, and a checkpoint if wanted.
-func prepareErasure(t *testing.T, checkpointed bool) *erasure {
+func prepareErasure(t *testing.T, checkpointed bool, doomed func(*testing.T, *Vault, string) (crypto.DID, []SignedHead)) *erasure {
 	t.Helper()
 	ring, words := newRing(t)
 	v, err := Create(filepath.Join(t.TempDir(), "v"), ring, testOptions())
@@ -159,19 +195,18 @@ func prepareErasure(t *testing.T, checkpointed bool) *erasure {
 	src := t.TempDir()
 	write(t, src, "canary-file", strings.Repeat("canary content ", 20_000))
 	e := &erasure{words: words, before: tree(t, src), kept: mustAdd(t, v, "kept", src).Dataset.DID}
-	gone := mustAdd(t, v, "canary-name", src)
-	e.gone = gone.Dataset.DID
+	var heads []SignedHead
+	e.gone, heads = doomed(t, v, src)
 	if _, err := v.Record(bg, Fact{Kind: FirstFact, Scope: crypto.DatasetScope(e.gone), Body: []byte("canary-fact")}); err != nil {
 		t.Fatal(err)
 	}
-	view, err := v.ViewHead(bg, e.gone, View{Paths: []string{"canary-file"}})
-	if err != nil {
-		t.Fatal(err)
+	e.keys, e.sealed = map[crypto.BlockName]crypto.BlockKey{}, map[crypto.BlockName][]byte{}
+	for _, h := range heads {
+		keys, sealed := secretsOf(t, v, h.Head)
+		maps.Copy(e.keys, keys)
+		maps.Copy(e.sealed, sealed)
 	}
-	e.keys, e.sealed = secretsOf(t, v, gone.Head)
-	viewKeys, viewSealed := secretsOf(t, v, view.Head)
-	maps.Copy(e.keys, viewKeys)
-	maps.Copy(e.sealed, viewSealed)
+	e.lost = export(t, v, e.gone, ExportOptions{})
 	err = v.SaveMark()
 	if err == nil && checkpointed {
 		err = v.Checkpoint(bg, Digest{})
@@ -281,7 +316,7 @@ func (e *erasure) kits(t *testing.T) {
 		case what == "old" && err != nil:
 			t.Error("a kit from before the removal does not open it: the limit that is told is none")
 		case what == "old":
-			if diff := cmp.Diff(e.before, export(t, w, e.gone, ExportOptions{})); diff != "" {
+			if diff := cmp.Diff(e.lost, export(t, w, e.gone, ExportOptions{})); diff != "" {
 				t.Error(diff)
 			}
 		}

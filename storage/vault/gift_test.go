@@ -128,40 +128,44 @@ func TestNextVersionBesideAMissingPage(t *testing.T) {
 	}
 }
 
-// When a page of another data set is missing, nobody can tell what it needs,
-// and nothing dies. One of which nothing is here needs nothing.
+// When a page of a gift is missing, nobody can tell what it names, and nothing
+// dies. One of which nothing is here needs nothing, nor does another data set of
+// ours, which names no block that it has not sealed.
 func TestRemoveBesideMissingPages(t *testing.T) {
-	v := newVault(t, testOptions())
+	v, giver := newVault(t, testOptions()), newVault(t, testOptions())
 	src := t.TempDir()
 	for i := range 600 {
 		write(t, src, strings.Repeat("long name ", 12)+string(rune('A'+i%26))+string(rune('a'+i/26)), "")
 	}
-	other := mustAdd(t, v, "other", src)
-	small := t.TempDir()
-	write(t, small, "x", "x")
-	pages := names{}
-	if err := v.reach(bg, other.Head, nil, pages); err != nil {
+	gift := headOf(t, giver, mustAdd(t, giver, "gift", src).Dataset.DID)
+	if err := v.Receive(bg, give(t, giver, v, gift)); err != nil {
 		t.Fatal(err)
 	}
-	delete(pages, other.Head.Root.Name)
-	delete(pages, other.Head.Description.Name)
-	if len(pages) == 0 {
-		t.Fatal("a single page")
-	}
-	one := mustAdd(t, v, "one", small)
-	for name := range pages {
-		if err := v.store.Delete(name); err != nil {
+	small := t.TempDir()
+	write(t, small, "x", "x")
+	one, two, three := mustAdd(t, v, "one", small), mustAdd(t, v, "two", small), mustAdd(t, v, "three", src)
+	losePages := func(h storage.Head) {
+		t.Helper()
+		pages := names{}
+		if err := v.reach(bg, h, nil, pages); err != nil {
 			t.Fatal(err)
 		}
+		delete(pages, h.Root.Name)
+		delete(pages, h.Description.Name)
+		if len(pages) == 0 {
+			t.Fatal("a single page")
+		}
+		for name := range pages {
+			lose(t, v, name)
+		}
 	}
+	losePages(gift.Head)
 	if err := v.Remove(bg, one.Dataset.DID); err != nil || !v.store.Has(one.Head.Root.Name) {
 		t.Errorf("beside a missing page: %v, and the blocks died", err)
 	}
-	if err := v.store.Delete(other.Head.Root.Name); err != nil {
-		t.Fatal(err)
-	}
-	two := mustAdd(t, v, "two", small)
+	lose(t, v, gift.Root.Name)
+	losePages(three.Head)
 	if err := v.Remove(bg, two.Dataset.DID); err != nil || v.store.Has(two.Head.Root.Name) {
-		t.Errorf("beside a data set that is not here: %v, and the blocks live", err)
+		t.Errorf("beside a gift that is not here, and a missing page of ours: %v, and the blocks live", err)
 	}
 }

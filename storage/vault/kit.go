@@ -104,10 +104,11 @@ func kitLacks(kind uint16) bool {
 	return false
 }
 
-// kitEntry leaves out what is erased, and what a restored vault says anew.
+// kitEntry leaves out what is erased, and what a restored vault says anew, or
+// cuts anew: the blocks of an old cut may have died since the kit was made.
 func (v *Vault) kitEntry(e journal.Entry) (kitEntry, bool) {
 	switch e.Kind {
-	case kindErased, kindRemoved, kindIncarnation, kindSuspended, kindConfirmed, kindLost, kindPlaces, kindChanged:
+	case kindErased, kindRemoved, kindIncarnation, kindSuspended, kindConfirmed, kindLost, kindPlaces, kindChanged, kindCut, kindUncut:
 		return kitEntry{}, false
 	}
 	var r Recorded

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage/disk"
@@ -159,6 +160,96 @@ func (b *busy) take(head SignedHead) error {
 	}
 	return b.v.Receive(bg, ReceivedHead{Dataset: head.Dataset, Name: "theirs", Head: head.Bytes,
 		From: b.giver.ring.Owner().DID(), Signer: b.giver.ring.Node().DID()})
+}
+
+// someObjects are a few objects, in sizes from nothing to more than a page of
+// the disk, and now and then one of two blocks.
+func (b *busy) someObjects() (list []Object) {
+	for range 1 + b.rng.IntN(3) {
+		size := []int{0, 10, 600, 5000, 12000}[b.rng.IntN(5)]
+		if b.rng.IntN(40) == 0 {
+			size = crypto.BlockData + 1
+		}
+		content := strings.Repeat(fmt.Sprintf("%08x", b.rng.Uint32()), size/8+1)[:size]
+		list = append(list, Object{Path: fmt.Sprintf("o%d", b.rng.IntN(6)), Content: []byte(content)})
+	}
+	return list
+}
+
+// put makes a version of a data set of objects; sometimes somebody else has
+// given up in the middle of one before.
+func (b *busy) put(name string) {
+	b.t.Helper()
+	s := b.sets[name]
+	want := map[string]node{}
+	if len(s.versions) > 0 {
+		maps.Copy(want, s.versions[slices.Max(slices.Collect(maps.Keys(s.versions)))])
+	}
+	to := Target{Dataset: s.did}
+	if s.did == "" {
+		to.Name = name
+	}
+	drop := fmt.Sprintf("o%d", b.rng.IntN(6))
+	delete(want, drop)
+	given := b.someObjects()
+	for _, o := range given {
+		want[o.Path] = node{Mode: objectMode, ModTime: time.Unix(0, 0).UTC(), Content: string(o.Content)}
+	}
+	b.tries[name] = append(slices.Clone(b.tries[name]), want)
+	var r PutResult
+	b.act("put", name, func() (err error) {
+		if b.rng.IntN(3) == 0 {
+			if err := b.giveUp(to); err != nil {
+				return err
+			}
+		}
+		r, err = b.v.Put(bg, PutRequest{to, given, []string{drop}})
+		return err
+	}, func() {
+		b.sets[name] = ackedSet{did: r.Dataset.DID, generation: s.generation, view: s.view, versions: b.kept(r.Dataset, s, r.Head.Sequence, want)}
+	})
+}
+
+func (b *busy) giveUp(to Target) error {
+	w, err := b.v.Begin(bg, to)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	for _, o := range b.someObjects() {
+		if err := w.Write(o.Path, o.Content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cut puts a view with objects of its own, and remembers that it was given.
+func (b *busy) cut(name string) {
+	b.t.Helper()
+	var h SignedHead
+	q := ViewRequest{Dataset: b.sets[name].did, View: oneView, Put: b.someObjects(), Time: time.Unix(1e9, 0)}
+	b.act("cut", name, func() (err error) {
+		h, err = b.v.PutView(bg, q)
+		return err
+	}, func() {
+		s := b.sets[name]
+		s.view = &h
+		b.sets[name] = s
+	})
+	b.record()
+}
+
+// uncut drops the views.
+func (b *busy) uncut(name string) {
+	b.t.Helper()
+	b.act("uncut", name, func() error {
+		return b.v.DropViews(bg, b.sets[name].did, func(string) bool { return false })
+	}, func() {
+		s := b.sets[name]
+		s.view = nil
+		b.sets[name] = s
+	})
 }
 
 // record remembers some facts at once, of a contact that may be new.
@@ -423,6 +514,21 @@ var families = map[string]func(b *busy){
 		b.add("second")
 		b.sometimesReopen()
 		b.compact()
+	},
+	"putting": func(b *busy) {
+		for range 3 {
+			b.put("rows")
+			b.cut("rows")
+			b.sometimesReopen()
+		}
+		b.revoke("rows")
+		b.put("rows")
+		b.uncut("rows")
+		b.cut("rows")
+		b.checkpoint()
+		b.compact()
+		b.put("more rows")
+		b.remove("rows")
 	},
 	"removing": func(b *busy) {
 		b.receive()

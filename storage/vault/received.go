@@ -150,3 +150,27 @@ func (v *Vault) complete(ctx context.Context, h storage.Head) error {
 	}
 	return err
 }
+
+// receivedKind is the kind of a received data set, which its descriptions say;
+// as long as none can be read it counts as files.
+func (v *Vault) receivedKind(d *dataset) string {
+	latest, _ := d.latest()
+	ref := latest.Description
+	if kind, ok := v.kinds.Load(ref.Name); ok {
+		return kind.(string)
+	}
+	sealed, err := v.store.Get(ref.Name, nil)
+	if err != nil {
+		return d.kind
+	}
+	text, err := crypto.OpenBlock(nil, d.did, ref.Key, sealed)
+	if err != nil {
+		return d.kind
+	}
+	said, err := storage.ParseDescription(text)
+	if err != nil {
+		return d.kind
+	}
+	v.kinds.Store(ref.Name, said.Kind)
+	return said.Kind
+}

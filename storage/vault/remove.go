@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage"
@@ -123,7 +124,7 @@ func (v *Vault) ofScope(scope crypto.Scope) *dataset {
 
 // heads are all that keep a data set's blocks alive.
 func (d *dataset) heads() []SignedHead {
-	return append(append([]SignedHead(nil), d.versions...), d.views...)
+	return slices.Concat(d.versions, d.views, d.cuts)
 }
 
 // names is a set of blocks.
@@ -161,9 +162,13 @@ func (v *Vault) bury(d *dataset, dead, live []SignedHead) error {
 
 // spare takes out of gone what any other data set reaches. The honest ones
 // have no block in common, but a giver may name blocks of ours in a gift: so
-// nothing of a gift dies unless all pages of the others are here.
+// nothing of a gift dies unless all pages of the others are here. Two of ours
+// never have: each seals with keys of its own.
 func (v *Vault) spare(gone names, but *dataset) error {
 	for _, d := range v.others(but.did) {
+		if but.from == "" && d.from == "" {
+			continue
+		}
 		walked := names{} // of each data set its own: a page that another calls data is still a page
 		enter := func(name crypto.BlockName) bool {
 			delete(gone, name)

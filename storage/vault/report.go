@@ -46,6 +46,7 @@ const (
 	PackUnreadable  DamageKind = "pack-unreadable"  // {file}: a whole file of blocks; what needs it is found apart
 	PackScar        DamageKind = "pack-scar"        // {file} {offset}: bytes that nothing needs; harmless
 	FilesLost       DamageKind = "files-lost"       // {name} {version} {files} {paths} {source}: add the source again, or bring the packs back
+	RecordsLost     DamageKind = "records-lost"     // {name} {version}: some of its records, or their list; bring the packs back
 	ListLost        DamageKind = "list-lost"        // {name} {version} {source}: as above, for its list of files or a part of it
 	FilesNotHere    DamageKind = "files-not-here"   // {name} {version} {files} {paths}: of a received data set; fetch it again
 	ListNotHere     DamageKind = "list-not-here"    // {name} {version}: of a received data set; fetch it again

@@ -289,12 +289,12 @@ func (a *adding) content(ctx context.Context, file io.Reader, it *item) error {
 
 // seal is one sealing goroutine.
 func (a *adding) seal(ctx context.Context) error {
-	var w sealWorker
+	w := a.v.sealWorker(a.d, a.manifest.sealer, a.keep)
 	for j := range a.jobs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		ref, err := a.block(ctx, &w, j.buf[:j.n], j.old)
+		ref, err := w.block(ctx, j.buf[:j.n], j.old)
 		if err != nil {
 			return err
 		}
@@ -303,30 +303,8 @@ func (a *adding) seal(ctx context.Context) error {
 		a.buffers <- j.buf
 		j.item.done()
 	}
+	a.newly.Add(w.newly)
 	return nil
-}
-
-// sealWorker has the buffers of one goroutine.
-type sealWorker struct{ sealed, plain []byte }
-
-// block stores one block, unless it is the one that was in its place before,
-// in whatever generation that was sealed.
-func (a *adding) block(ctx context.Context, w *sealWorker, plain []byte, old storage.Ref) (storage.Ref, error) {
-	if !old.IsZero() && a.v.store.Has(old.Name) {
-		if a.manifest.sealer.Key(plain) == old.Key || (a.d.generation > 0 && a.same(w, plain, old)) {
-			return old, nil
-		}
-	}
-	sealed, key, err := a.manifest.sealer.Seal(w.sealed[:0], plain)
-	if err != nil {
-		return storage.Ref{}, err
-	}
-	w.sealed = sealed
-	name, added, err := a.keep(ctx, sealed)
-	if added {
-		a.newly.Add(int64(len(sealed)))
-	}
-	return storage.Ref{Name: name, Key: key}, err
 }
 
 // keep stores a sealed block; in a dry run it only says whether it is new.
@@ -338,15 +316,55 @@ func (a *adding) keep(ctx context.Context, sealed []byte) (name crypto.BlockName
 	return name, !a.v.store.Has(name), nil
 }
 
-func (a *adding) same(w *sealWorker, plain []byte, old storage.Ref) bool {
-	var err error
-	if w.sealed, err = a.v.store.Get(old.Name, w.sealed[:0]); err != nil {
-		return false
+// keepBlock stores a sealed block, and tells whether it is new.
+type keepBlock func(ctx context.Context, sealed []byte) (crypto.BlockName, bool, error)
+
+// sealWorker seals blocks one after the other, with the buffers of one goroutine.
+type sealWorker struct {
+	v             *Vault
+	d             *dataset // with the sealer's generation
+	sealer        *crypto.Sealer
+	keep          keepBlock
+	newly         int64 // ciphertext stored
+	sealed, plain []byte
+}
+
+func (v *Vault) sealWorker(d *dataset, s *crypto.Sealer, keep keepBlock) *sealWorker {
+	return &sealWorker{v: v, d: d, sealer: s, keep: keep}
+}
+
+// block stores one block, unless it is the one that was in its place before,
+// in whatever generation that was sealed.
+func (w *sealWorker) block(ctx context.Context, plain []byte, old storage.Ref) (storage.Ref, error) {
+	if !old.IsZero() && w.v.store.Has(old.Name) {
+		if w.sealer.Key(plain) == old.Key || (w.d.generation > 0 && w.same(plain, old)) {
+			return old, nil
+		}
 	}
-	if w.plain, err = crypto.OpenBlock(w.plain[:0], a.d.did, old.Key, w.sealed); err != nil {
-		return false
+	sealed, key, err := w.sealer.Seal(w.sealed[:0], plain)
+	if err != nil {
+		return storage.Ref{}, err
 	}
-	return bytes.Equal(w.plain, plain)
+	w.sealed = sealed
+	name, added, err := w.keep(ctx, sealed)
+	if added {
+		w.newly += int64(len(sealed))
+	}
+	return storage.Ref{Name: name, Key: key}, err
+}
+
+func (w *sealWorker) same(plain []byte, old storage.Ref) bool {
+	have, err := w.open(old)
+	return err == nil && bytes.Equal(have, plain)
+}
+
+// open returns what a block holds, until the next call.
+func (w *sealWorker) open(ref storage.Ref) (plain []byte, err error) {
+	if w.sealed, err = w.v.store.Get(ref.Name, w.sealed[:0]); err != nil {
+		return nil, err
+	}
+	w.plain, err = crypto.OpenBlock(w.plain[:0], w.d.did, ref.Key, w.sealed)
+	return w.plain, err
 }
 
 // emit writes the manifest, in order.

@@ -34,6 +34,8 @@ const (
 	kindInUse       = 13 // repeated: something was sealed with the key that the scope has
 	kindPlaces      = 14 // repeated: where the facts that follow stood at first
 	kindChanged     = 15 // repeated: where the last entry stood that a kit from before lacks
+	kindCut         = 16 // a head of a view with objects of its own was signed
+	kindUncut       = 17 // such views are no longer kept
 )
 
 // Bodies of the kinds above.
@@ -67,6 +69,10 @@ type (
 	}
 	droppedBody struct {
 		Before uint64 `cbor:"before"` // the first sequence that is kept
+	}
+	uncutBody struct {
+		Views []string `cbor:"views"`
+		Last  uint32   `cbor:"last"` // no head of any such view has a larger number
 	}
 	placesBody struct {
 		Places []uint64 `cbor:"places"`
@@ -102,6 +108,8 @@ type dataset struct {
 	last       uint32       // the last version's number within its incarnation
 	versions   []SignedHead // oldest first; received: one for each view, of one age the fullest last
 	views      []SignedHead // ours: signed for views of these versions
+	cuts       []SignedHead // ours: of views with objects of their own, oldest first; of each the newest [cutsKept]
+	uncut      uint32       // ours: the largest number that a head had of such a view that is no longer kept
 }
 
 func newState() *state {
@@ -252,7 +260,7 @@ func (s *state) apply(c change) error {
 	switch c.kind {
 	case kindDataset:
 		return s.applyDataset(c)
-	case kindVersion, kindView:
+	case kindVersion, kindView, kindCut:
 		return s.applyHead(c)
 	case kindGeneration:
 		return s.applyGeneration(c)
@@ -278,6 +286,8 @@ func (s *state) apply(c change) error {
 		return nil
 	case kindDropped:
 		return s.applyDropped(c)
+	case kindUncut:
+		return s.applyUncut(c)
 	case kindInUse:
 		s.opened[c.scope] = true
 		return nil
@@ -331,8 +341,12 @@ func (s *state) applyHead(c change) error {
 	if d == nil {
 		return ErrNoDataset
 	}
-	if c.kind == kindView {
+	switch c.kind {
+	case kindView:
 		d.views = append(d.views, SignedHead{h, b.Head})
+		return nil
+	case kindCut:
+		d.cuts = withCut(d.cuts, SignedHead{h, b.Head})
 		return nil
 	}
 	d.versions = append(d.versions, SignedHead{h, b.Head})

@@ -106,7 +106,8 @@ type Vault struct {
 	log   *journal.Journal
 	index *index.Index // nil when not even an empty one could be made, or the disk is not the system's
 
-	adding   sync.Mutex   // one Add at a time
+	adding   turn         // one Add or Writer at a time
+	cutting  turn         // one ViewWriter at a time
 	landing  sync.RWMutex // shared while blocks come in from others; held by a sweep
 	shape    sync.RWMutex // held while blocks of data sets die; shared while a view is cut
 	order    sync.Mutex   // versions, views and generations are committed one after another
@@ -117,6 +118,8 @@ type Vault struct {
 	keys     sync.Mutex   // held until a change of the keyring is on the disk, or taken back
 	files    sync.Mutex   // the keyring's and the mark's files
 	owed     bool         // the keyring's files lag behind the keyring; files guards it
+
+	kinds sync.Map // of received data sets: crypto.BlockName of a description to string
 
 	mu    sync.RWMutex
 	state *state
@@ -147,7 +150,7 @@ func Open(dir string, secret crypto.Secret, opt Options) (*Vault, *Report, error
 }
 
 func open(dir string, secret crypto.Secret, opt Options) (*Vault, *Report, error) {
-	v := &Vault{dir: dir, opt: opt, state: newState()}
+	v := &Vault{dir: dir, opt: opt, state: newState(), adding: newTurn(), cutting: newTurn()}
 	if err := v.there(); err != nil {
 		return nil, nil, err
 	}

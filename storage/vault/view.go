@@ -104,10 +104,7 @@ func (w View) matcher() (func(storage.Entry) bool, string, error) {
 
 // cut writes a tree over the matching entries of a version.
 func (v *Vault) cut(ctx context.Context, d *dataset, from storage.Head, view string, match func(storage.Entry) bool) (storage.Head, error) {
-	put := func(name crypto.BlockName, ciphertext []byte) (bool, error) {
-		return v.store.PutView(ctx, name, ciphertext)
-	}
-	m, err := v.manifest(ctx, d, view, put)
+	m, err := v.manifest(ctx, d, view, v.putView(ctx))
 	if err != nil {
 		return storage.Head{}, err
 	}
@@ -180,6 +177,13 @@ type putBlock func(name crypto.BlockName, ciphertext []byte) (bool, error)
 func (v *Vault) put(ctx context.Context) putBlock {
 	return func(name crypto.BlockName, ciphertext []byte) (bool, error) {
 		return v.store.PutHashed(ctx, name, ciphertext)
+	}
+}
+
+// putView is put for what somebody waits for.
+func (v *Vault) putView(ctx context.Context) putBlock {
+	return func(name crypto.BlockName, ciphertext []byte) (bool, error) {
+		return v.store.PutView(ctx, name, ciphertext)
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -51,6 +53,14 @@ func shown(folder, name string) string {
 		return filepath.ToSlash(rel)
 	}
 	return filepath.Base(name)
+}
+
+var longNumber = regexp.MustCompile(`\pN[\pN._ -]{3,}\pN`)
+
+// KeptName is the name of a file as it may be kept: without folders, and
+// without long numbers, which are those of meters, accounts and postcodes.
+func KeptName(name string) string {
+	return clip(longNumber.ReplaceAllString(path.Base(filepath.ToSlash(name)), "…"))
 }
 
 func refused(name string, why *Reason) *Source {

@@ -5,6 +5,7 @@ package importer
 // Formats are all importers. The order means nothing: the surest reads a file.
 var Formats = []Format{
 	// electricity, gas, water
+	enedisJSON, enedisCSV, edfCSV, grdfJSON, grdfSheet, daysJSON, waterCSV, eco2mixCSV,
 
 	// banks
 	ofx, camt, qif, bankCSV, csvMapped,

@@ -53,11 +53,16 @@ func (s *Source) XML() (*XML, error) {
 	if err != nil {
 		return nil, err
 	}
+	return xmlOf(r), nil
+}
+
+// xmlOf reads XML that is UTF-8 already.
+func xmlOf(r io.ReadCloser) *XML {
 	g := &tokenGuard{in: r}
 	d := xml.NewDecoder(g)
 	d.Strict = false
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil } // it is UTF-8 by now
-	return &XML{in: r, guard: g, d: d}, nil
+	return &XML{in: r, guard: g, d: d}
 }
 
 // Close ends the reading.

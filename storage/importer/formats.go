@@ -10,7 +10,7 @@ var Formats = []Format{
 	// banks
 	ofx, camt, qif, bankCSV, csvMapped,
 
-	// invoices, bills, receipts
+	ciiFormat, pdfFormat, receiptCSV, receiptJSON, // invoices, bills, receipts
 
 	// places
 	googleRecords, googleSemantic, googleTimeline, googleEdits, googleSettings, googleEncrypted,

@@ -14,6 +14,7 @@ import (
 var (
 	ErrNotPDF    = errors.New("not a PDF file")
 	ErrEncrypted = errors.New("the PDF file is encrypted")
+	ErrCut       = errors.New("the PDF file ends too soon")
 	ErrDamaged   = errors.New("the PDF file is damaged")
 	ErrTooMuch   = errors.New("the PDF file asks for more work or memory than is granted")
 )
@@ -89,6 +90,9 @@ func Open(ctx context.Context, b []byte) (f *File, err error) {
 	defer f.rescue(&err)
 	f.follow()
 	if f.pages() == nil {
+		if !bytes.Contains(f.tail(), []byte("%%EOF")) {
+			return nil, ErrCut
+		}
 		f.rebuild()
 	}
 	if f.trailer["Encrypt"] != nil {
@@ -99,6 +103,9 @@ func Open(ctx context.Context, b []byte) (f *File, err error) {
 	}
 	return f, nil
 }
+
+// tail is where a file says that it ends, and where its cross-references are.
+func (f *File) tail() []byte { return f.b[max(0, len(f.b)-2048):] }
 
 // pages is the root of the page tree, or nil.
 func (f *File) pages() dict {
@@ -114,7 +121,7 @@ func (f *File) pages() dict {
 // is wrong there ends it quietly: the objects can be looked for.
 func (f *File) follow() {
 	f.places, f.trailer = map[int]place{}, dict{}
-	tail := f.b[max(0, len(f.b)-2048):]
+	tail := f.tail()
 	i := bytes.LastIndex(tail, []byte("startxref"))
 	if i < 0 {
 		return

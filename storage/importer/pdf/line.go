@@ -12,9 +12,9 @@ import (
 // lines puts pieces of text into lines: those whose feet stand as high, within
 // a third of their size. Turned text comes after the other.
 func lines(all []shown) []string {
-	all = slices.DeleteFunc(all, func(s shown) bool {
+	all = runs(slices.DeleteFunc(all, func(s shown) bool {
 		return !(math.Abs(s.x) < 1e6 && math.Abs(s.y) < 1e6 && math.Abs(s.end) < 1e6) // NaN too
-	})
+	}))
 	slices.SortStableFunc(all, func(a, b shown) int {
 		if a.turned != b.turned {
 			return cmp.Compare(truth(a.turned), truth(b.turned))
@@ -32,6 +32,45 @@ func lines(all []shown) []string {
 		}
 		all = all[n:]
 	}
+	return list
+}
+
+// Gaps between two pieces of a line, in sizes of the letters: more than the
+// first is a space, more than the second parts columns.
+const (
+	aSpace  = 0.18
+	aColumn = 1.2
+)
+
+// runs joins letters that were drawn one behind the other, so that those of two
+// texts that overlap do not mix.
+func runs(all []shown) []shown {
+	var list []shown
+	var text strings.Builder
+	end := func() {
+		if n := len(list); n > 0 {
+			list[n-1].text = text.String()
+		}
+		text.Reset()
+	}
+	for _, s := range all {
+		if n := len(list); n > 0 {
+			last := &list[n-1]
+			gap, size := s.x-last.end, max(1, min(s.size, last.size))
+			if s.turned == last.turned && math.Abs(s.y-last.y) < 0.05*size && gap > -0.3*size && gap < aColumn*size {
+				if gap > aSpace*size {
+					text.WriteByte(' ')
+				}
+				text.WriteString(s.text)
+				last.end = s.end
+				continue
+			}
+		}
+		end()
+		text.WriteString(s.text)
+		list = append(list, s)
+	}
+	end()
 	return list
 }
 
@@ -55,9 +94,9 @@ func line(all []shown) string {
 			switch {
 			case s.text == last.text && math.Abs(s.x-last.x) < 0.1*size:
 				continue
-			case gap > 1.2*size:
+			case gap > aColumn*size, gap < -0.3*size: // or one text over the other
 				b.WriteByte('\t')
-			case gap > 0.18*size:
+			case gap > aSpace*size:
 				b.WriteByte(' ')
 			}
 		}

@@ -184,7 +184,7 @@ func (l *lexer) hex() text {
 			panic(fault{ErrTooMuch})
 		}
 	}
-	l.at++
+	l.at = min(l.at+1, len(l.b))
 	if high >= 0 {
 		b = append(b, byte(high<<4))
 	}
@@ -215,6 +215,7 @@ func (l *lexer) literal() text {
 			panic(fault{ErrTooMuch})
 		}
 	}
+	l.at = len(l.b)
 	return text(b)
 }
 

@@ -48,6 +48,7 @@ func TestLines(t *testing.T) {
 		{"octal and line ends in strings", "BT /F1 10 Tf 50 700 Td (\\351t\\351 \\\npass\\(\\)) Tj ET", nil, []string{"été pass()"}},
 		{"scaled by the page, saved and put back", "q .5 0 0 .5 0 0 cm BT /F1 20 Tf 100 1400 Td (klein) Tj ET Q Q BT /F1 10 Tf 50 690 Td (gross) Tj ET", nil, []string{"klein", "gross"}},
 		{"drawn twice to look bold", "BT /F1 10 Tf 50 700 Td (ab) Tj ET BT /F1 10 Tf 50.2 700 Td (ab) Tj ET", nil, []string{"ab"}},
+		{"two texts that overlap", "BT /F1 10 Tf 50 700 Td (abcdef) Tj ET BT /F1 10 Tf 61 700 Td (ghijkl) Tj ET", nil, []string{"abcdef\tghijkl"}},
 		{"upwards at the edge", "BT /F1 10 Tf 0 1 -1 0 20 100 Tm (Rand) Tj ET BT /F1 10 Tf 50 50 Td (Text) Tj ET", nil, []string{"Text", "Rand"}},
 		{"an image inside", "BI /W 2 /H 1 ID (((EIx\xFF EI BT /F1 10 Tf 50 700 Td (nach) Tj ET", nil, []string{"nach"}},
 		{"never ends", "BT /F1 10 Tf 50 700 Td (ja) Tj <41", nil, []string{"ja"}},
@@ -107,7 +108,7 @@ func TestStructures(t *testing.T) {
 		streamed("/Subtype/Form/Matrix[1 0 0 1 0 -100]/Resources<</Font<</F1 5 0 R>>/XObject<</X 6 0 R>>>>", content+" /X Do"))
 	tests := map[string][]byte{
 		"table":                    plain,
-		"no table":                 plain[:bytes.Index(plain, []byte("xref"))],
+		"no table":                 append(bytes.Clone(plain[:bytes.Index(plain, []byte("xref"))]), "%%EOF"...),
 		"a table that is wrong":    bytes.Replace(plain, []byte("00000 n"), []byte("00000 f"), 2),
 		"offsets that are wrong":   bytes.Replace(plain, []byte("%PDF-1.7\n"), []byte("%PDF-1.7\n\n\n\n"), 1),
 		"something before":         append([]byte("HTTP/1.1 200 OK\r\n\r\n"), plain...),
@@ -189,10 +190,12 @@ func TestRefused(t *testing.T) {
 	}{
 		{"empty", nil, ErrNotPDF},
 		{"text", []byte("Rechnung"), ErrNotPDF},
-		{"only a head", []byte("%PDF-1.4\n"), ErrDamaged},
+		{"only a head", []byte("%PDF-1.4\n"), ErrCut},
+		{"cut behind the page", written("")[:400], ErrCut},
+		{"only a head and an end", []byte("%PDF-1.4\n%%EOF\n"), ErrDamaged},
 		{"no pages", built("", "<</Type/Catalog>>"), ErrDamaged},
 		{"encrypted", built("/Encrypt 6 0 R", catalogue, onePage, thePage, "<<>>", helvetica, "<</Filter/Standard/V 5>>"), ErrEncrypted},
-		{"encrypted, without a table", []byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj trailer<</Root 1 0 R/Encrypt<</V 5>>>>"), ErrEncrypted},
+		{"encrypted, without a table", []byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj trailer<</Root 1 0 R/Encrypt<</V 5>>>> %%EOF"), ErrEncrypted},
 		{"too large", make([]byte, MaxSize+1), ErrTooMuch},
 	}
 	for _, tt := range tests {
@@ -219,7 +222,7 @@ func TestCancelled(t *testing.T) {
 func bombs() map[string]func() []byte {
 	zeros := func(mib int) string { return strings.Repeat("\x00", mib<<20) }
 	many := func(n int, s string) []byte {
-		return append([]byte("%PDF-1.4\n"), bytes.Repeat([]byte(s), n)...)
+		return append(append([]byte("%PDF-1.4\n"), bytes.Repeat([]byte(s), n)...), "\n%%EOF"...)
 	}
 	content := func(s string) func() []byte {
 		b := built("", catalogue, onePage, thePage, deflated("", s), helvetica)
@@ -262,7 +265,7 @@ func bombs() map[string]func() []byte {
 		"a form in each form, eight": func() []byte {
 			return built("", catalogue, onePage, "<</Contents 4 0 R/Resources<</XObject<</X 4 0 R>>>>>>", streamed("/Subtype/Form", strings.Repeat("/X Do ", 100)))
 		},
-		"32 MiB of spaces": func() []byte { return many(MaxSize-len("%PDF-1.4\n"), " ") },
+		"32 MiB of spaces": func() []byte { return many(MaxSize-len("%PDF-1.4\n\n%%EOF"), " ") },
 	}
 }
 
@@ -326,7 +329,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte("%PDF-1.4\nxref\n0 1\n0000000000 65535 f \n4000000000 1\n0000000010 00000 n \ntrailer\n<</Size 5000000000/Root 1 0 R>>\nstartxref\n9\n%%EOF\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		err := readAll(t.Context(), b)
-		for _, known := range []error{nil, ErrNotPDF, ErrEncrypted, ErrDamaged, ErrTooMuch} {
+		for _, known := range []error{nil, ErrNotPDF, ErrEncrypted, ErrCut, ErrDamaged, ErrTooMuch} {
 			if errors.Is(err, known) {
 				return
 			}

@@ -57,6 +57,18 @@ type bank struct {
 	currency   record.Value // of amounts whose file names none
 }
 
+// maxStatement is the largest statement that is read, in bytes: a million
+// movements, and more.
+const maxStatement = 256 << 20
+
+// statementSize refuses what is too large to be one before much of it is read.
+func statementSize(src *Source) error {
+	if src.Head.Size > maxStatement {
+		return tooLarge(maxStatement)
+	}
+	return nil
+}
+
 func newBank(o Options, to *Sink) *bank {
 	return &bank{
 		to: to, currency: currency(o.Currency),
@@ -78,9 +90,9 @@ func (b *bank) operation(line int, o *operation) error {
 	if o.memo == o.label || o.memo == o.fullLabel {
 		o.memo = record.Null
 	}
-	var values []record.Value
-	for _, p := range o.places() {
-		values = append(values, *p)
+	values := make([]record.Value, len(operationFields))
+	for i, p := range o.places() {
+		values[i] = *p
 		if v := *p; v.Type() == record.Text && len(v.String()) > maxBankText {
 			b.to.Reject(line, Why("text-too-long", "limit", itoa(maxBankText)))
 			return nil

@@ -31,6 +31,9 @@ func fitsCAMT(h Head) Fit {
 const maxEntry = 16 << 20
 
 func readCAMT(ctx context.Context, src *Source, to *Sink) error {
+	if err := statementSize(src); err != nil {
+		return err
+	}
 	x, err := src.XML()
 	if err != nil {
 		return err

@@ -33,6 +33,9 @@ func fitsOFX(h Head) Fit {
 var ofxCharset = regexp.MustCompile(`(?i)\bCHARSET:\s*([A-Z0-9-]+)`)
 
 func readOFX(ctx context.Context, src *Source, to *Sink) error {
+	if err := statementSize(src); err != nil {
+		return err
+	}
 	name := ""
 	if m := ofxCharset.FindStringSubmatch(src.Head.Text); m != nil && m[1] != "1252" {
 		name = m[1] // of 1252 it is said too often of what is UTF-8, and found out anyway
@@ -308,6 +311,19 @@ type ofxReader struct {
 	r    *bufio.Reader
 	line int
 	tag  *ofxTag // read, its text not yet
+	long int     // how many bytes came since the last tag
+}
+
+// byte is the next one. A text or a comment without end is refused.
+func (o *ofxReader) byte() (byte, error) {
+	c, err := o.r.ReadByte()
+	if c == '\n' {
+		o.line++
+	}
+	if o.long++; o.long > MaxLine {
+		return 0, Why("line-too-long", "line", itoa(o.line), "limit", itoa(MaxLine))
+	}
+	return c, err
 }
 
 func (o *ofxReader) next() (ofxTag, error) {
@@ -337,14 +353,14 @@ func (o *ofxReader) next() (ofxTag, error) {
 // the text, as much as a text may have.
 func (o *ofxReader) piece(text *strings.Builder) (*ofxTag, error) {
 	for {
-		c, err := o.r.ReadByte()
+		c, err := o.byte()
 		if err != nil {
 			return nil, err
 		}
 		if c == '<' {
 			break
 		}
-		o.keep(text, c)
+		o.keep(text, string([]byte{c}))
 	}
 	inside, closed, err := o.inside()
 	name := strings.TrimPrefix(inside, "/")
@@ -355,27 +371,20 @@ func (o *ofxReader) piece(text *strings.Builder) (*ofxTag, error) {
 	case err != nil:
 		return nil, err
 	case closed && ofxName.MatchString(name):
+		o.long = 0
 		return &ofxTag{name: strings.ToUpper(name), end: inside[0] == '/', line: o.line}, nil
-	case strings.HasPrefix(inside, "!--"), strings.HasPrefix(inside, "?"):
+	case strings.HasPrefix(inside, "!--"), strings.HasPrefix(inside, "?"), inside == "![CDATA[":
 		return nil, nil
 	}
-	for i := range len(inside) {
-		if i == 0 {
-			o.keep(text, '<')
-		}
-		o.keep(text, inside[i])
-	}
+	o.keep(text, "<"+inside)
 	return nil, nil
 }
 
 var ofxName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._:-]{0,63}$`)
 
-func (o *ofxReader) keep(text *strings.Builder, c byte) {
-	if c == '\n' {
-		o.line++
-	}
+func (o *ofxReader) keep(text *strings.Builder, s string) {
 	if o.tag != nil && text.Len() <= maxBankText {
-		text.WriteByte(c)
+		text.WriteString(s)
 	}
 }
 
@@ -405,7 +414,7 @@ func (o *ofxReader) inside() (s string, closed bool, err error) {
 		case "!--":
 			return "!--", false, o.skip("-->")
 		case "![CDATA[":
-			return "", false, nil // its content is text; ]]> is cut off it
+			return string(b), false, nil // its content is text; ]]> is cut off it
 		}
 	}
 	return string(b), false, nil
@@ -415,12 +424,9 @@ func (o *ofxReader) inside() (s string, closed bool, err error) {
 func (o *ofxReader) skip(end string) error {
 	at := 0
 	for at < len(end) {
-		c, err := o.r.ReadByte()
+		c, err := o.byte()
 		if err != nil {
 			return err
-		}
-		if c == '\n' {
-			o.line++
 		}
 		switch {
 		case c == end[at]:

@@ -32,6 +32,9 @@ func fitsQIF(h Head) Fit {
 }
 
 func readQIF(ctx context.Context, src *Source, to *Sink) error {
+	if err := statementSize(src); err != nil {
+		return err
+	}
 	votes := &qifVotes{}
 	if err := eachQIF(src, votes.see); err != nil {
 		return err

@@ -11,11 +11,19 @@ import (
 type dateVotes struct {
 	only [2]string // a date that fits dmy alone, one that fits mdy alone
 	open string    // a date that fits both, and says another day in each
-	read int       // dates that can be read
+	read int       // texts that can be read
 	bad  string    // a text that cannot
+	seen map[string]bool
 }
 
 func (v *dateVotes) see(s string) {
+	if v.seen[s] {
+		return
+	}
+	if v.seen == nil || len(v.seen) > 10_000 {
+		v.seen = map[string]bool{}
+	}
+	v.seen[s] = true
 	day, first := Date(s, "dmy")
 	month, second := Date(s, "mdy")
 	switch {

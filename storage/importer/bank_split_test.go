@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package importer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/traboule/traboule/storage/catalogue"
+	"github.com/traboule/traboule/storage/record"
+)
+
+// payment is one line of the statements that the test writes.
+type payment struct {
+	day, cents int
+	label      string
+}
+
+// writers spell a statement in each format.
+var writers = map[string]func([]payment) string{
+	"ofx": func(list []payment) string {
+		var b strings.Builder
+		for _, p := range list {
+			fmt.Fprintf(&b, "<STMTTRN><TRNTYPE>DEBIT<DTPOSTED>202601%02d<TRNAMT>%d,%02d<NAME>%s</STMTTRN>\n", p.day, p.cents/100, p.cents%100, p.label)
+		}
+		return ofxOf(b.String())
+	},
+	"camt": func(list []payment) string {
+		var entries []string
+		for _, p := range list {
+			entries = append(entries, camtEntry(fmt.Sprintf("%d.%02d", p.cents/100, p.cents%100), "CRDT", fmt.Sprintf("<AddtlNtryInf>%s</AddtlNtryInf><BookgDt><Dt>2026-01-%02d</Dt></BookgDt>", p.label, p.day)))
+		}
+		return camtOf(camtStmt(entries...))
+	},
+	"qif": func(list []payment) string {
+		b := strings.Builder{}
+		b.WriteString("!Account\nNVisa\n^\n!Type:Bank\n")
+		for _, p := range list {
+			fmt.Fprintf(&b, "D%d/1'26\nT%d.%02d\nP%s\n^\n", p.day, p.cents/100, p.cents%100, p.label)
+		}
+		return b.String()
+	},
+	"bank-csv": func(list []payment) string {
+		b := strings.Builder{}
+		b.WriteString("Compte :;00054321\n\nDate;Libellé;Montant\n")
+		for _, p := range list {
+			fmt.Fprintf(&b, "%02d/01/2026;%s;%d,%02d\n", p.day, p.label, p.cents/100, p.cents%100)
+		}
+		return b.String()
+	},
+}
+
+// held is a data set as storage/record keeps it: each identity, with how often
+// it came before in the same import.
+type held map[string]string
+
+func (h held) add(kind *record.Schema, rows []record.Row) {
+	times := map[string]int{}
+	for _, row := range rows {
+		id := identity(kind, row)
+		h[fmt.Sprint(id, "#", times[id])] = string(kind.AppendJSON(nil, row))
+		times[id]++
+	}
+}
+
+func identity(kind *record.Schema, row record.Row) string {
+	for _, key := range kind.Keys {
+		var id []string
+		for _, name := range key {
+			i, _ := kind.Index(name)
+			if row[i].IsNull() {
+				break
+			}
+			id = append(id, fmt.Sprintf("%q", row[i]))
+		}
+		if len(id) == len(key) {
+			return strings.Join(id, " ")
+		}
+	}
+	return fmt.Sprintf("%q", row)
+}
+
+// A month of payments, many of them alike, comes in one file, or in any number
+// of files that each have some days in a row and overlap in any way, in any
+// order: what is held in the end is the same.
+func TestSplitStatements(t *testing.T) {
+	kind, _ := catalogue.Kind("bank-operations")
+	for format, write := range writers {
+		t.Run(format, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				list := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) payment {
+					return payment{rapid.IntRange(1, 31).Draw(rt, "day"), rapid.SampledFrom([]int{150, 1000, 99999}).Draw(rt, "cents"), rapid.SampledFrom([]string{"CAFE", "VIR A"}).Draw(rt, "label")}
+				}), 1, 30).Draw(rt, "payments")
+				slices.SortStableFunc(list, func(a, b payment) int { return a.day - b.day })
+				whole, parts := held{}, held{}
+				whole.add(kind, operationsOf(t, write(list)))
+				if len(whole) != len(list) {
+					rt.Fatalf("%d payments, %d held", len(list), len(whole))
+				}
+				for _, days := range coverings(rt) {
+					in := slices.DeleteFunc(slices.Clone(list), func(p payment) bool { return p.day < days[0] || p.day > days[1] })
+					if len(in) > 0 {
+						parts.add(kind, operationsOf(t, write(in)))
+					}
+				}
+				if diff := cmp.Diff(whole, parts); diff != "" {
+					rt.Fatal(diff)
+				}
+			})
+		})
+	}
+}
+
+// coverings are spans of days that together have the whole month.
+func coverings(t *rapid.T) (list [][2]int) {
+	for from := 1; from <= 31; {
+		to := rapid.IntRange(from, 31).Draw(t, "to")
+		list = append(list, [2]int{max(1, from-rapid.IntRange(0, 10).Draw(t, "overlap")), to})
+		from = to + 1
+	}
+	list = append(list, list[rapid.IntRange(0, len(list)-1).Draw(t, "again")])
+	return rapid.Permutation(list).Draw(t, "order")
+}
+
+func operationsOf(t *testing.T, in string) (rows []record.Row) {
+	sink := &Sink{Take: func(kind *record.Schema, row record.Row) error {
+		if kind.Kind == "bank-operations" {
+			rows = append(rows, slices.Clone(row))
+		}
+		return nil
+	}}
+	r, err := Read(t.Context(), Content("statement", []byte(in), Options{Dates: "dmy"}), sink)
+	if err != nil || r.Refused != nil || r.RejectedRows > 0 {
+		t.Fatal(err, r.Refused, r.Rejected)
+	}
+	return rows
+}

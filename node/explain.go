@@ -14,6 +14,7 @@ import (
 	"github.com/traboule/traboule/crypto/canonical"
 	"github.com/traboule/traboule/node/p2p"
 	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/node/view"
 	"github.com/traboule/traboule/protocol"
 	"github.com/traboule/traboule/protocol/contact"
 	"github.com/traboule/traboule/protocol/envelope"
@@ -133,6 +134,10 @@ func about(err error, args ...string) error {
 	var known *problem.Problem
 	if errors.As(err, &known) {
 		return err
+	}
+	var seen *view.Error
+	if errors.As(err, &seen) {
+		return viewProblem(seen).Because(err)
 	}
 	args = withPath(err, args)
 	if disk.IsFull(err) {

@@ -122,6 +122,9 @@ func cidsOf(d *access.Decision) []cid.Cid {
 // delivery; only then may the head leave.
 func (s *serving) deliver(ctx context.Context, d *access.Decision) (*delivered, error) {
 	n := s.node
+	if err := checkKind(n.kindOf(d.Grant.Dataset), d.Args); err != nil {
+		return nil, fmt.Errorf("%w: %w", &protocol.Refusal{Code: protocol.Malformed}, err)
+	}
 	head, err := n.vault.ViewHead(ctx, d.Grant.Dataset, viewOf(d.Args.Paths))
 	if err != nil {
 		return nil, fmt.Errorf("cut the view: %w", err)
@@ -175,7 +178,7 @@ type delivered struct {
 	sealed []byte
 	head   storage.Head
 	digest [32]byte
-	view   *view
+	view   *servedView
 }
 
 // Head is the sealed head.

@@ -17,11 +17,11 @@ import (
 // its list of blocks is there once, and no longer than they need it.
 type views struct {
 	mu   sync.Mutex
-	open map[[32]byte]*view
+	open map[[32]byte]*servedView
 }
 
-// view is one head being served.
-type view struct {
+// servedView is one head being served.
+type servedView struct {
 	users int // under views.mu
 
 	mu     sync.Mutex // held also while the list is made
@@ -29,14 +29,14 @@ type view struct {
 }
 
 // hold returns the view of the head with this digest, until release.
-func (s *views) hold(head [32]byte) *view {
+func (s *views) hold(head [32]byte) *servedView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
-		s.open = map[[32]byte]*view{}
+		s.open = map[[32]byte]*servedView{}
 	}
 	if s.open[head] == nil {
-		s.open[head] = &view{}
+		s.open[head] = &servedView{}
 	}
 	s.open[head].users++
 	return s.open[head]
@@ -53,7 +53,7 @@ func (s *views) release(head [32]byte) {
 // opens says whether a block is one of the view. list is called for the first
 // block, and again if it failed: whoever has this version wants none, and the
 // pages are then not read.
-func (v *view) opens(name crypto.BlockName, list func() ([]crypto.BlockName, error)) (bool, error) {
+func (v *servedView) opens(name crypto.BlockName, list func() ([]crypto.BlockName, error)) (bool, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.blocks == nil {

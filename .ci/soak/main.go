@@ -49,6 +49,8 @@ var campaigns = []campaign{
 	{"kills", "./testnet", "^TestKills$"},
 	{"hostile", "./testnet", "Hostile"},
 	{"foreign", "./testnet/foreign", "OthersVerify"},
+	{"views", "./node/view", "Reference|Nest|Histories"},
+	{"views-granted", "./node", "ViewsAndPolicies"},
 }
 
 // passed is the last line of a campaign's file that need not run again.

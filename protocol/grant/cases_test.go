@@ -244,7 +244,7 @@ func chainVectors(t testing.TB) (v []vector) {
 		v = append(v, vector{Name: fmt.Sprintf("%d links", n), Kind: "chain", Tokens: c.chain(c.grant(), n).Tokens(), Want: ok})
 	}
 	records := c.grant()
-	records.Paths, records.Columns = nil, []string{"start", "kwh/sum"}
+	records.Paths, records.Columns, records.Rows = nil, []string{"start", "kwh/sum"}, []string{grant.AllRows}
 	v = append(v, vector{Name: "records", Kind: "chain", Tokens: c.chain(records, 4).Tokens(), Want: ok})
 	for _, b := range c.bentLinks() {
 		chain := c.chain(c.grant(), 6)

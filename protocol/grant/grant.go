@@ -24,7 +24,7 @@ type Grant struct {
 	// The view. A list without texts and a bound without a value bound nothing.
 	Paths        []string // of files: whole names, or prefixes that end in "/"; none: the whole data set
 	Columns      []string // of records, each with its coarsening: "kwh/sum"
-	Rows         []string // conditions on rows that may be asked for
+	Rows         []string // conditions on rows that may be asked for; some whenever anything else of records is bounded
 	From, To     *int64   // Unix seconds
 	Period, Grid int64    // ranks: at least this coarse
 
@@ -109,6 +109,11 @@ func (g Grant) checkView() error {
 	records := len(g.Columns) > 0 || len(g.Rows) > 0 || g.From != nil || g.To != nil || g.Period != 0 || g.Grid != 0
 	if records && len(g.Paths) > 0 {
 		return outside(Claims, RuleArgument, "paths of files and bounds on records in one grant")
+	}
+	// Without a bound on conditions whoever may see days could ask which
+	// half-hours are above what, and so see half-hours.
+	if records && (len(g.Columns) == 0 || len(g.Rows) == 0) {
+		return outside(Claims, RuleMeaning, "bounds on records without columns or without conditions; %q stands for all rows", AllRows)
 	}
 	for _, list := range [][]string{g.Columns, g.Rows} {
 		if err := checkTexts(Claims, list); err != nil {

@@ -86,10 +86,16 @@ func TestCompileRefuses(t *testing.T) {
 		"a path above":             func(g *grant.Grant) { g.Paths = []string{"../"} },
 		"too many paths":           func(g *grant.Grant) { g.Paths = numbered(126) },
 		"paths and columns":        func(g *grant.Grant) { g.Columns = []string{"kwh"} },
-		"a column twice":           func(g *grant.Grant) { g.Paths, g.Columns = nil, []string{"kwh", "kwh"} },
-		"a period beyond":          func(g *grant.Grant) { g.Paths, g.Period = nil, 6 },
-		"a grid beyond":            func(g *grant.Grant) { g.Paths, g.Grid = nil, 4 },
-		"from after to":            func(g *grant.Grant) { g.Paths, g.From, g.To = nil, at(2), at(1) },
+		"a column twice":           func(g *grant.Grant) { records(g); g.Columns = []string{"kwh", "kwh"} },
+		"a period beyond":          func(g *grant.Grant) { records(g); g.Period = 6 },
+		"a grid beyond":            func(g *grant.Grant) { records(g); g.Grid = 4 },
+		"from after to":            func(g *grant.Grant) { records(g); g.From, g.To = at(2), at(1) },
+		"a time beyond":            func(g *grant.Grant) { records(g); g.To = at(1 << 53) },
+		"columns of any rows":      func(g *grant.Grant) { records(g); g.Rows = nil },
+		"rows of any columns":      func(g *grant.Grant) { records(g); g.Columns = nil },
+		"days of anything":         func(g *grant.Grant) { records(g); g.Columns, g.Rows, g.Period = nil, nil, 3 },
+		"a year of anything":       func(g *grant.Grant) { records(g); g.Columns, g.Rows, g.From = nil, nil, at(0) },
+		"cells of anything":        func(g *grant.Grant) { records(g); g.Columns, g.Rows, g.Grid = nil, nil, 2 },
 		"uses beyond":              func(g *grant.Grant) { g.Uses = 1 << 53 },
 		"a long basis":             func(g *grant.Grant) { g.Basis = strings.Repeat("x", grant.MaxText+1) },
 		"paths in a list":          func(g *grant.Grant) { g.Command = grant.CommandList },
@@ -102,6 +108,11 @@ func TestCompileRefuses(t *testing.T) {
 			t.Errorf("%s: %v is no ProfileError", name, err)
 		}
 	}
+}
+
+// records makes a grant one on records.
+func records(g *grant.Grant) {
+	g.Paths, g.Columns, g.Rows = nil, []string{"start", "kwh/sum"}, []string{grant.AllRows}
 }
 
 func numbered(n int) []string {
@@ -142,6 +153,7 @@ func TestParseRefusesWhatNoGrantSays(t *testing.T) {
 	c := newCast(t)
 	leaf := c.chain(c.grant(), 3)[2]
 	extra := ucan.Statement{Op: ucan.OpEqual, Selector: selector("period"), Value: ucan.Int(0)}
+	days := ucan.Statement{Op: ucan.OpGreaterOrEqual, Selector: selector("period"), Value: ucan.Int(3)}
 	for name, bend := range map[string]func(ucan.Policy) ucan.Policy{
 		"a statement more":  func(p ucan.Policy) ucan.Policy { return append(p, extra) },
 		"no purpose":        func(p ucan.Policy) ucan.Policy { return p[:len(p)-1] },
@@ -149,6 +161,7 @@ func TestParseRefusesWhatNoGrantSays(t *testing.T) {
 		"a statement twice": func(p ucan.Policy) ucan.Policy { return append(p, p[0]) },
 		"inside an and":     func(p ucan.Policy) ucan.Policy { return ucan.Policy{{Op: ucan.OpAnd, Args: p}} },
 		"nothing":           func(ucan.Policy) ucan.Policy { return ucan.Policy{} },
+		"days of anything":  func(p ucan.Policy) ucan.Policy { return ucan.Policy{days, p[len(p)-1]} },
 	} {
 		cl := claims(leaf)
 		cl.Policy = bend(append(ucan.Policy{}, leaf.Policy...))

@@ -5,6 +5,11 @@
 // fields in French and English, who holds such data, how often they promise
 // something new.
 //
+// With them go the words of the Data Privacy Vocabulary for what data are of use
+// for and which sort they are, what is broader than what, and which purposes
+// are refused unless the person says otherwise: [Purpose], [Category],
+// [Broader], [Refused].
+//
 // It knows what data are like, not where they lie nor how files spell them. A
 // description of the user's own is read by [record.ParseSchema] all the same.
 //

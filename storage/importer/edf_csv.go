@@ -104,19 +104,7 @@ func (e *edfFile) record(line int, r []string) error {
 // close takes the rows of the day that has ended, from the first to the last.
 func (e *edfFile) close() error {
 	defer func() { e.points = e.points[:0] }()
-	if len(e.points) == 0 {
-		return nil
-	}
-	good := e.points[:0]
-	for _, p := range e.points {
-		wall, err := Wall(e.day.Format(time.DateOnly)+" "+p.clock, "ymd")
-		if err != nil {
-			e.to.Reject(p.line, err)
-			continue
-		}
-		p.wall = wall
-		good = append(good, p)
-	}
+	good := e.shown()
 	inOrder(good, e.day)
 	for i, p := range good {
 		var before, behind time.Time
@@ -130,16 +118,29 @@ func (e *edfFile) close() error {
 		if length == 0 {
 			length = 30 * time.Minute
 		}
-		end, ok := e.clock.End(p.wall, length, behind)
-		if !ok {
-			e.to.Reject(p.line, Why("no-such-time", "value", clip(p.clock)))
-			continue
-		}
+		end, _ := e.clock.End(p.wall, length, behind)
 		if err := e.curve.add(p.line, end, length, p.value, e.unit); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shown are the rows of the day whose times a clock showed.
+func (e *edfFile) shown() (good []edfPoint) {
+	for _, p := range e.points {
+		wall, err := Wall(e.day.Format(time.DateOnly)+" "+p.clock, "ymd")
+		if _, _, n := e.clock.moments(wall); err == nil && n == 0 {
+			err = Why("no-such-time", "value", clip(p.clock))
+		}
+		if err != nil {
+			e.to.Reject(p.line, err)
+			continue
+		}
+		p.wall = wall
+		good = append(good, p)
+	}
+	return good
 }
 
 // inOrder puts the rows of a day from the first to the last: they come the

@@ -17,7 +17,7 @@ import (
 // supplier's calendar, which is no data. Several such files may be glued
 // together. Times have an offset and end an interval; an empty value is none.
 var enedisCSV = Format{Name: "enedis-csv", Read: readEnedisCSV, Fits: func(h Head) Fit {
-	if strings.HasPrefix(Fold(firstLines(h, 3)), "identifiant prm;type de donnees;") {
+	if strings.HasPrefix(Fold(strings.ReplaceAll(firstLines(h, 1), `"`, "")), "identifiant prm;type de donnees;") {
 		return Sure
 	}
 	return No

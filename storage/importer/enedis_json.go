@@ -177,7 +177,9 @@ func (e *enedisFile) scalar(into *string) error {
 type enedisPoint struct {
 	line                int
 	value, date, length string
-	wall                time.Time
+	wall                time.Time // what the clock showed, as if in UTC
+	exact               time.Time // when it was, of a date with an offset: others than Enedis write those
+	wrong               error     // of the date
 }
 
 // readings reads the rows of one list, each when the next is known.
@@ -186,11 +188,9 @@ func (e *enedisFile) readings(r enedisReading) error {
 	var p, next enedisPoint
 	err := e.j.Array(func(i int) error {
 		var err error
-		if next, err = e.point(); err != nil || i == 0 {
-			p = next
-			return err
+		if next, err = e.point(); err == nil && i > 0 {
+			err = take(p, next.wall)
 		}
-		err = take(p, next.wall)
 		p = next
 		return err
 	})
@@ -213,8 +213,25 @@ func (e *enedisFile) point() (p enedisPoint, err error) {
 		return nil
 	})
 	p.line = e.j.Line()
-	p.wall, _ = Wall(p.date, "ymd")
+	if at, err := time.Parse(time.RFC3339, p.date); err == nil {
+		p.exact = at
+		at = at.In(e.zone)
+		_, offset := at.Zone()
+		p.wall = at.Add(time.Duration(offset) * time.Second).UTC()
+	} else {
+		p.wall, p.wrong = Wall(p.date, "ymd")
+	}
 	return p, err
+}
+
+// end is when the interval of a point ended, and how long it was.
+func (e *enedisFile) end(p enedisPoint, r enedisReading, clock *Clock, before, behind time.Time) (end time.Time, length time.Duration, ok bool) {
+	length = p.step(r, before, behind)
+	if !p.exact.IsZero() {
+		return p.exact, length, true
+	}
+	end, ok = clock.End(p.wall, length, behind)
+	return end, length, ok
 }
 
 // taker is what takes the points of a list.
@@ -228,19 +245,17 @@ func (e *enedisFile) taker(r enedisReading) func(p enedisPoint, next time.Time) 
 	return func(p enedisPoint, next time.Time) error {
 		prev := before
 		before = p.wall
-		_, wrong := Wall(p.date, "ymd")
 		unit := strings.ToLower(r.unit)
 		switch {
-		case wrong != nil:
-			e.to.Reject(p.line, wrong)
+		case p.wrong != nil:
+			e.to.Reject(p.line, p.wrong)
 			return nil
 		case r.aggregate == "maximum" || unit == "va" || unit == "kva":
 			return e.peak(peaks, meter, p, r)
 		case !strings.Contains(p.date, ":") || r.period == "P1D" && p.length == "":
 			return e.day(days, meter, way, p, r)
 		}
-		length := p.step(r, prev, next)
-		end, ok := clock.End(p.wall, length, next)
+		end, length, ok := e.end(p, r, clock, prev, next)
 		if !ok {
 			e.to.Reject(p.line, Why("no-such-time", "value", clip(p.date)))
 			return nil
@@ -295,7 +310,7 @@ func (e *enedisFile) peak(rows *Rows, meter record.Value, p enedisPoint, r enedi
 		return nil
 	}
 	at := record.Null
-	if end, ok := (&Clock{Zone: e.zone}).End(p.wall, 0, time.Time{}); ok && strings.Contains(p.date, ":") {
+	if end, _, ok := e.end(p, r, &Clock{Zone: e.zone}, time.Time{}, time.Time{}); ok && strings.Contains(p.date, ":") {
 		at = record.At(end)
 	}
 	power, apparent := v, record.Null

@@ -15,8 +15,9 @@ import (
 
 // Limits of a spreadsheet.
 const (
-	MaxSheet        = 32 << 20 // bytes of the file
-	MaxSheetStrings = 32 << 20 // bytes of its shared texts
+	MaxSheet        = 32 << 20  // bytes of the file
+	MaxSheetPart    = 128 << 20 // bytes of one of its parts, unpacked
+	MaxSheetStrings = 32 << 20  // bytes of its shared texts
 	MaxColumns      = 1024
 )
 
@@ -56,6 +57,9 @@ func (w *workbook) part(name string, visit func(x *XML) error) error {
 	i := slices.IndexFunc(w.zip.File, func(f *zip.File) bool { return f.Name == name })
 	if i < 0 {
 		return nil
+	}
+	if w.zip.File[i].UncompressedSize64 > MaxSheetPart {
+		return tooLarge(MaxSheetPart)
 	}
 	m := w.source.member(w.zip.File[i])
 	m.ctx, m.Progress = w.source.ctx, nil

@@ -209,7 +209,7 @@ func (w *ViewWriter) Commit(ctx context.Context, at time.Time) (SignedHead, erro
 		return SignedHead{}, fmt.Errorf("make a head: %w", ErrWriterDone)
 	}
 	defer w.Abort()
-	w.ctx = ctx
+	w.ctx, w.put = ctx, w.v.putView(ctx)
 	for {
 		h, again, err := w.commit(at)
 		if err != nil {

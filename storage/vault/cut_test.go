@@ -324,9 +324,12 @@ func TestViewsHeal(t *testing.T) {
 		t.Errorf("%+v after %+v", second.Head, first.Head)
 	}
 	afterCuts(t, d, func(v *Vault) { wantObjects(t, v, second.Head, "rows/0", "a", "rows/1", "b") })
-	if r := mustSweep(t, v, 0); r.Waste != 0 {
+	lose(t, v, second.Root.Name)
+	third := mustCut(t, v, did, oneView, objects("rows/0", "other rows"))
+	if r := mustSweep(t, v, 0); r.Waste != r.Dead { // what the lost page named
 		t.Errorf("%+v", r)
 	}
+	wantObjects(t, v, third.Head, "rows/0", "other rows")
 }
 
 // TestViewsAfterAnotherLife: a head from before the vault was put back is not

@@ -7,9 +7,12 @@
 // "keyring.b" (the keys, twice), "mark.a" and "mark.b" (how far the journal
 // had come), "waste" (since when blocks are of no use), "checked" (how far the
 // check in the background is), packs/, journal/ and index/; "creating" while it
-// is made, and what [Repair] sets aside. It knows data sets of files, their
-// versions and generations, data sets received from others, and the order in
-// which things become durable: blocks, then journal, then memory, then index.
+// is made, and what [Repair] sets aside. It knows data sets of files, which
+// mirror a folder ([Vault.Add]), and of records, which are objects that a caller
+// hands over ([Vault.Put], [Vault.Begin]); their versions and generations; views
+// of them, of paths ([Vault.ViewHead]) and with objects of their own
+// ([Vault.PutView]); data sets received from others; and the order in which
+// things become durable: blocks, then journal, then memory, then index.
 //
 // It does not know grants, contacts or networks: what the node has to remember
 // about these are facts, opaque kinds from [FirstFact] on. It does not decide

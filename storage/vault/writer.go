@@ -200,7 +200,7 @@ func (w *Writer) Commit(ctx context.Context, drop ...string) (PutResult, error) 
 }
 
 func (w *Writer) commit(ctx context.Context) (r PutResult, err error) {
-	w.ctx = ctx
+	w.ctx, w.put = ctx, w.v.put(ctx)
 	for {
 		d, err := w.v.find(w.d.did)
 		if err != nil {

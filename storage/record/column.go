@@ -2,7 +2,7 @@
 
 package record
 
-import "math"
+import "sort"
 
 // Column is what one field holds in the rows of a [Batch]: row i's value is at
 // place i of each of its lists. It is read-only for all but who built it.
@@ -66,7 +66,18 @@ type Batch struct {
 	Len     int
 	Columns []*Column // in the order of the schema's fields, or in that asked for
 
-	numbers []Range // of its rows, in order; nil in one that is being built
+	numbers ranges   // of its rows, in order; nil in one that is being built
+	before  []Number // how many rows there are before each range of numbers
+}
+
+// number tells a batch the numbers of its rows.
+func (b *Batch) number(numbers ranges) {
+	b.numbers, b.before = numbers, make([]Number, len(numbers))
+	n := Number(0)
+	for i, r := range numbers {
+		b.before[i] = n
+		n += r.Count
+	}
 }
 
 // Row copies row i into r, which has as many places as there are columns.
@@ -78,17 +89,11 @@ func (b *Batch) Row(i int, r Row) {
 
 // Number is the number that row i got when it came into its data set.
 func (b *Batch) Number(i int) Number {
-	n := Number(i)
-	for _, r := range b.numbers {
-		if n < r.Count {
-			return r.First + n
-		}
-		n -= r.Count
-	}
-	return math.MaxUint64
+	at := sort.Search(len(b.before), func(j int) bool { return b.before[j] > Number(i) }) - 1
+	return b.numbers[at].First + Number(i) - b.before[at]
 }
 
-// pick is the rows of b at the given places.
+// pick is the column of the rows at the given places.
 func (c *Column) pick(at []int) *Column {
 	out := &Column{Type: c.Type, Scale: c.Scale, Dict: c.Dict}
 	out.Nulls = pick(c.Nulls, at)

@@ -182,8 +182,8 @@ func amountsOf(line string) (list []record.Value) {
 // behind when that holds nothing but an amount.
 func (p paper) totals(words *regexp.Regexp) (list []record.Value) {
 	for i, line := range p.folded {
-		at := words.FindStringIndex(line)
-		if at == nil || notTotal.MatchString(line) {
+		spaced := strings.ReplaceAll(line, "\t", " ") // letters set wide look like columns
+		if !words.MatchString(spaced) || notTotal.MatchString(spaced) {
 			continue
 		}
 		found := amountsOf(line)

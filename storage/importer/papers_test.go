@@ -67,7 +67,7 @@ func onPaper(catalogue string, lines []string, more ...string) string {
 	var content strings.Builder
 	for i, line := range lines {
 		for j, column := range strings.Split(line, "\t") {
-			fmt.Fprintf(&content, "BT /F1 10 Tf %d %d Td (%s) Tj ET\n", 40+200*j, 780-14*i, latin.Replace(column))
+			fmt.Fprintf(&content, "BT /F1 10 Tf %d %d Td (%s) Tj ET\n", 40+300*j, 780-14*i, latin.Replace(column))
 		}
 	}
 	objects := append([]string{

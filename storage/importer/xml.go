@@ -112,6 +112,8 @@ func (x *XML) wrong(err error) error {
 		return Why("cut", "line", itoa(syntax.Line))
 	case errors.As(err, &syntax):
 		return Why("xml", "line", itoa(syntax.Line), "what", clip(syntax.Msg))
+	case strings.HasPrefix(err.Error(), "xml: "): // a version that is not 1.0, for one
+		return Why("xml", "line", itoa(x.Line()), "what", clip(strings.TrimPrefix(err.Error(), "xml: ")))
 	}
 	return err
 }

@@ -2,6 +2,8 @@
 
 package pdf
 
+import "strings"
+
 // font is what is needed of a font: how strings are cut into codes, what they
 // stand for, and how wide they are in thousandths of the font's size.
 type font struct {
@@ -10,6 +12,7 @@ type font struct {
 	letters [256]string
 	widths  map[int]float64
 	other   float64 // the width of codes that have none
+	fixed   bool    // all letters are as wide
 }
 
 // glyph is one code of a string shown.
@@ -34,6 +37,8 @@ func (f *File) fontOf(o object) *font {
 		return t
 	}
 	t.letters = f.alphabet(d["Encoding"])
+	base, _ := f.get(d["BaseFont"]).(name)
+	t.fixed = strings.HasPrefix(string(base), "Courier")
 	first, _ := f.get(d["FirstChar"]).(int)
 	scale := 1.0
 	if d["Subtype"] == object(name("Type3")) {
@@ -106,10 +111,7 @@ func (f *File) next(t *font, s text) (glyph, text) {
 	}
 	n = min(n, len(s))
 	c := numeral(s[:n])
-	g := glyph{width: t.other, space: n == 1 && s[0] == ' '}
-	if w, ok := t.widths[c.value]; ok {
-		g.width = w
-	}
+	g := glyph{space: n == 1 && s[0] == ' '}
 	if t.unicode != nil {
 		g.text, g.known = f.means(t.unicode, c)
 	}
@@ -117,5 +119,28 @@ func (f *File) next(t *font, s text) (glyph, text) {
 		g.text = t.letters[s[0]]
 		g.known = g.text != ""
 	}
+	g.width = t.width(c.value, g.text)
 	return g, s[n:]
+}
+
+// width is how wide a code is. The fourteen fonts that every reader has may be
+// named without their widths (9.6.2.2): those are told by the sort of letter,
+// which is near enough to know a space when it comes.
+func (t *font) width(c int, text string) float64 {
+	if w, ok := t.widths[c]; ok {
+		return w
+	}
+	switch {
+	case t.double || len(t.widths) > 0 || text == "":
+		return t.other
+	case t.fixed:
+		return 600
+	case strings.Contains(" ijltfrI.,:;!'|()[]-", text):
+		return 280
+	case strings.Contains("mwMW%@", text):
+		return 820
+	case text >= "A" && text <= "Z":
+		return 680
+	}
+	return 520
 }

@@ -337,3 +337,16 @@ func FuzzOpen(f *testing.F) {
 		t.Fatalf("an error of no kind: %v", err)
 	})
 }
+
+// What a page and a font say, without the file around them.
+func FuzzContent(f *testing.F) {
+	f.Add([]byte("q 1 0 0 1 0 0 cm BT /F1 10 Tf 12 TL 50 700 Td [(Fac) -400 <7475>] TJ (x) ' T* ET Q"), []byte("1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfrange <00> <FF> <0041> endbfrange"))
+	f.Add([]byte("BI /W 2 ID xx EI BT /F1 10 Tf 1 0 0 -1 5 5 Tm (a) Tj /X Do ET"), []byte("2 beginbfchar <61> <00660069> <62> <D83DDE00> endbfchar 1 beginbfrange <0000> <0001> [<0041> <0042>] endbfrange"))
+	f.Fuzz(func(t *testing.T, content, cmap []byte) {
+		b := built("", catalogue, onePage, thePage, streamed("/Subtype/Form", string(content)),
+			"<</Subtype/Type0/ToUnicode 6 0 R/DescendantFonts[<</W[1[600] 2 3 4]>>]>>", streamed("", string(cmap)))
+		if err := readAll(t.Context(), b); err != nil && !errors.Is(err, ErrTooMuch) {
+			t.Fatal(err)
+		}
+	})
+}

@@ -20,7 +20,7 @@ import (
 func TestGoogleRecords(t *testing.T) {
 	asPlaced{
 		{"as it is now", `{"locations": [{"latitudeE7": 457578137, "longitudeE7": 48320114, "accuracy": 12, "altitude": 173, "velocity": 2, "heading": 270,
-			"activity": [{"activity": [{"type": "STILL", "confidence": 20}, {"type": "ON_BICYCLE", "confidence": 75}], "timestamp": "2022-03-04T05:06:07.089Z"},
+			"activity": [{"activity": [{"type": "STILL", "confidence": 20}, {"type": "ON_BICYCLE", "confidence": 75}, {"type": "ON_FOOT", "confidence": 5}], "timestamp": "2022-03-04T05:06:07.089Z"},
 				{"activity": [{"type": "WALKING", "confidence": 99}]}],
 			"wifiScan": {"accessPoints": [{"mac": "1", "strength": -60}]}, "source": "WIFI", "deviceTag": -123, "platformType": "ANDROID", "timestamp": "2022-03-04T05:06:07.089Z"}]}`,
 			`positions {"time":"2022-03-04T05:06:07.089Z","place":{"lat":45.7578137,"lon":4.8320114},"accuracy":12,"altitude":173,"speed":2,"heading":270,"source":"wifi","activity":"on bicycle","device":"-123"}`},

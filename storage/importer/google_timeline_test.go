@@ -31,6 +31,10 @@ func TestGoogleSemantic(t *testing.T) {
 			visits {"start":"2022-03-04T05:00:00Z","place":{"lat":0.0000001,"lon":0.0000002},"level":0}
 			rejected 1: no-coordinates
 			rejected 2: no-time`},
+		{"start and end alone are no trip", `{"timelineObjects":[{"activitySegment":{"startLocation":{"latitudeE7":10,"longitudeE7":20},"endLocation":{"latitudeE7":40,"longitudeE7":50},"duration":{"startTimestamp":"2022-03-04T05:00:00Z","endTimestamp":"2022-03-04T05:30:00Z"}}}]}`, `
+			positions {"time":"2022-03-04T05:00:00Z","place":{"lat":0.000001,"lon":0.000002},"source":"segment"}
+			positions {"time":"2022-03-04T05:30:00Z","place":{"lat":0.000004,"lon":0.000005},"source":"segment"}`},
+		{"something behind", `{"timelineObjects":[{"placeVisit":{"location":{"latitudeE7":1,"longitudeE7":2},"duration":{"startTimestamp":"2022-03-04T05:00:00Z"}}}]}{}`, "refused: json"},
 		{"cut", `{"timelineObjects":[{"placeVisit":{"location":{"latitudeE7":1,"longitudeE7":2},"duration":{"startTimestamp":"2022-03-04T05:00:00Z"}}},`, "refused: cut"},
 		{"nothing in it", `{"timelineObjects":[]}`, "refused: nothing-in-it"},
 	}.run(t, "google-semantic")

@@ -18,7 +18,7 @@ import (
 var positionCSV = Format{
 	Name: "position-csv",
 	Fits: func(h Head) Fit {
-		if _, ok := positionHeadings(h.Text, Separator(h.Text)); ok {
+		if hasPositions(h.Text) {
 			return Likely
 		}
 		return No
@@ -28,8 +28,8 @@ var positionCSV = Format{
 		if err != nil {
 			return err
 		}
-		t := positionTable{out: newJournal(to), zone: zone, order: src.Dates}
-		if err := t.read(src, t.row); err != nil || t.open == "" {
+		t := positionTable{out: newJournal(to), zone: zone}
+		if err := t.findOrder(src); err != nil {
 			return err
 		}
 		return t.read(src, t.row)
@@ -39,18 +39,16 @@ var positionCSV = Format{
 // maxPreamble is how many lines may stand before the headings.
 const maxPreamble = 20
 
-// positionHeadings finds the line of headings of a table of positions: what each column
-// is, "" for those that are of no use.
-func positionHeadings(text string, sep rune) (columns []string, ok bool) {
+// hasPositions says whether one of the first lines names the columns of a table
+// of positions.
+func hasPositions(text string) bool {
+	sep := string(Separator(text))
 	for i, line := range strings.SplitN(text, "\n", maxPreamble+1) {
-		if i == maxPreamble {
-			break
-		}
-		if columns, ok := columnsOf(strings.Split(line, string(sep))); ok {
-			return columns, true
+		if _, ok := columnsOf(strings.Split(line, sep)); ok && i < maxPreamble {
+			return true
 		}
 	}
-	return nil, false
+	return false
 }
 
 // columnsOf says what each heading means. ok is false for a line that does not
@@ -72,9 +70,42 @@ func columnsOf(line []string) (columns []string, ok bool) {
 type positionTable struct {
 	out     *journal
 	zone    *time.Location
-	order   string // of day and month; "" for not said
-	open    string
+	order   string // of day and month
 	columns []string
+}
+
+// findOrder finds out the order of day and month, for which all dates are
+// needed; those that begin with the year say it at once.
+func (t *positionTable) findOrder(src *Source) error {
+	var votes dateVotes
+	err := t.read(src, func(_ int, fields []string) error {
+		date, clock := t.said(fields, "date"), t.said(fields, "time")
+		if date+clock == "" {
+			return nil
+		}
+		if !t.when(date, clock).IsNull() && votes.read == 0 {
+			return ErrStop
+		}
+		votes.see(strings.TrimSpace(date + " " + clock))
+		return nil
+	})
+	if errors.Is(err, ErrStop) {
+		return nil
+	}
+	if err == nil {
+		t.order, err = votes.order(src.Dates)
+	}
+	return err
+}
+
+// said is the value of a row in the first column that is what.
+func (t *positionTable) said(fields []string, what string) string {
+	for i, column := range t.columns {
+		if column == what && i < len(fields) && fields[i] != "" {
+			return fields[i]
+		}
+	}
+	return ""
 }
 
 // read gives each row behind the headings.
@@ -93,8 +124,9 @@ func (t *positionTable) read(src *Source, row func(line int, fields []string) er
 		case err != nil:
 			return err
 		case t.columns == nil:
-			t.columns, _ = columnsOf(fields)
-			if t.columns == nil && c.Line() > maxPreamble {
+			if columns, ok := columnsOf(fields); ok {
+				t.columns = columns
+			} else if c.Line() > maxPreamble {
 				return Why("no-place-headings")
 			}
 			continue
@@ -108,66 +140,43 @@ func (t *positionTable) read(src *Source, row func(line int, fields []string) er
 // row takes a row.
 func (t *positionTable) row(line int, fields []string) error {
 	var p position
-	said := map[string]string{}
 	for i, what := range t.columns {
-		if i >= len(fields) || what == "" || fields[i] == "" {
-			continue
+		if i < len(fields) && what != "time" {
+			t.out.named(&p, what, decimalPoint(fields[i]), t.zone)
 		}
-		if said[what] == "" {
-			said[what] = fields[i]
-		}
-		t.out.named(&p, what, decimalPoint(fields[i]), t.zone)
 	}
-	p.place = degrees(said["lat"], said["lon"])
-	when, err := t.when(said["date"], said["time"])
-	if err != nil {
-		return err
-	}
-	if p.time = either(when, p.time); p.time.IsNull() && said["date"]+said["time"] != "" {
-		t.out.to.Reject(line, Why("time", "value", clip(said["date"]+" "+said["time"])))
+	p.place = degrees(t.said(fields, "lat"), t.said(fields, "lon"))
+	date, clock := t.said(fields, "date"), t.said(fields, "time")
+	p.time = t.when(date, clock)
+	if p.time.IsNull() && date+clock != "" {
+		t.out.to.Reject(line, Why("time", "value", clip(strings.TrimSpace(date+" "+clock))))
 		return nil
 	}
-	end, err := t.when("", said["end"])
-	if err != nil {
-		return err
+	end := t.when("", t.said(fields, "end"))
+	if !strings.EqualFold(t.said(fields, "type"), "visit") || end.IsNull() {
+		return t.out.timed(line, &p)
 	}
-	if strings.EqualFold(said["type"], "visit") && !end.IsNull() {
-		return t.out.visit(line, &visit{
-			start: p.time, end: end, place: p.place, name: p.name,
-			address: record.Str(said["address"]), placeID: record.Str(said["placeId"]), device: p.device,
-		})
-	}
-	return t.out.timed(line, &p)
+	return t.out.visit(line, &visit{
+		start: p.time, end: end, place: p.place, name: p.name,
+		address: record.Str(t.said(fields, "address")), placeID: record.Str(t.said(fields, "placeId")), device: p.device,
+	})
 }
 
-// when is a moment, of a date and a time in one column or in two.
-func (t *positionTable) when(date, clock string) (record.Value, error) {
+// when is a moment, of a date and a time in one column or in two. Without a
+// time it is none.
+func (t *positionTable) when(date, clock string) record.Value {
 	whole := strings.TrimSpace(date + " " + clock)
 	for _, s := range []string{clock, date, whole} {
 		if v, ok := Moment(s, t.zone); ok {
-			return v, nil
+			return v
 		}
 	}
-	if whole == "" {
-		return record.Null, nil
-	}
-	order := t.order
-	if order == "" {
-		dmy, err1 := Date(whole, "dmy")
-		mdy, err2 := Date(whole, "mdy")
-		switch {
-		case err1 == nil && err2 == nil && dmy != mdy:
-			return record.Null, Why("dates-open", "example", clip(whole), "dmy", dmy.String(), "mdy", mdy.String())
-		case err1 != nil:
-			order = "mdy"
-		}
-	}
-	wall, err := Wall(whole, order)
-	if err != nil || !strings.Contains(whole, ":") {
-		return record.Null, nil
+	wall, err := Wall(whole, t.order)
+	if err != nil || t.order == "" || !strings.Contains(whole, ":") {
+		return record.Null
 	}
 	y, m, d := wall.Date()
-	return record.At(time.Date(y, m, d, wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), t.zone)), nil
+	return record.At(time.Date(y, m, d, wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), t.zone))
 }
 
 // decimalPoint puts a point for the one comma of a number.

@@ -128,12 +128,13 @@ type Node struct {
 	gate  *access.Gate
 	book  *book
 
-	passages passages
-	denials  denialCounts
-	pace     pace
-	kits     kits
-	upkeep   upkeep
-	found    *vault.Report // what opening the vault found
+	passages   passages
+	denials    denialCounts
+	pace       pace
+	recordSets recordSets
+	kits       kits
+	upkeep     upkeep
+	found      *vault.Report // what opening the vault found
 
 	changes      sync.Mutex // held while something is decided and recorded that must not be twice
 	unreadable   int        // entries of the journal that made no sense when it was read

@@ -8,6 +8,7 @@ import "time"
 var (
 	Status         = operation("status", (*Node).status)
 	Add            = operation("add", (*Node).add)
+	Import         = operation("import", (*Node).importFiles)
 	List           = operation("list", (*Node).list)
 	Show           = operation("show", (*Node).show)
 	Open           = operation("open", (*Node).open)

@@ -45,7 +45,7 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	add("begin", a.initCommand(), a.runCommand(), a.statusCommand())
-	add("data", a.addCommand(), a.listCommand(), a.showCommand(), a.openCommand(), a.removeCommand())
+	add("data", a.addCommand(), a.importCommand(), a.listCommand(), a.showCommand(), a.openCommand(), a.removeCommand())
 	add("people", a.cardCommand(), a.contactCommand())
 	add("passages", a.grantCommand(), a.grantsCommand(), a.fetchCommand(), a.revokeCommand(), a.logCommand())
 	add("care", a.checkCommand(), a.repairCommand(), a.compactCommand(), a.passphraseCommand(), a.kitCommand(), a.recoverCommand(), a.carCommand(), a.refillCommand())
@@ -185,10 +185,12 @@ func (a *app) unknownCommand(cmd *cobra.Command, name string) error {
 }
 
 // exactly wants as many arguments as the usage line names: "open NAME" wants
-// one, "kit [FILE]" one or none.
+// one, "kit [FILE]" one or none, "import FILE…" one or more.
 func (a *app) exactly(use string) cobra.PositionalArgs {
-	want, optional := 0, 0
+	want, optional, more := 0, 0, false
 	for _, word := range strings.Fields(use)[1:] {
+		word, several := strings.CutSuffix(word, "…")
+		more = more || several
 		switch {
 		case word != strings.ToUpper(word):
 		case word[0] == '[':
@@ -198,7 +200,7 @@ func (a *app) exactly(use string) cobra.PositionalArgs {
 		}
 	}
 	return func(cmd *cobra.Command, args []string) error {
-		if want <= len(args) && len(args) <= want+optional {
+		if want <= len(args) && (len(args) <= want+optional || more) {
 			return nil
 		}
 		key := "usage.arguments"

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/traboule/traboule/node"
+	"github.com/traboule/traboule/node/problem"
+)
+
+func (a *app) importCommand() *cobra.Command {
+	var q node.ImportRequest
+	var dry bool
+	c := a.command("import FILE…", "import", with(problem.NotFound, problem.Invalid, problem.DiskFull), func(cmd *cobra.Command, args []string) error {
+		for _, arg := range args {
+			path, err := absolute(arg)
+			if err != nil {
+				return err
+			}
+			q.Paths = append(q.Paths, path)
+		}
+		if dry {
+			return a.previewImport(cmd, q)
+		}
+		return do(cmd.Context(), a, node.Import, q, a.showImport)
+	})
+	f := c.Flags()
+	f.StringVar(&q.Into, "into", "", a.flag("import", "into"))
+	f.BoolVar(&dry, "dry-run", false, a.flag("import", "dry-run"))
+	f.StringVar(&q.As, "as", "", a.flag("import", "as"))
+	f.StringVar(&q.Dates, "dates", "", a.flag("import", "dates"))
+	f.StringVar(&q.Currency, "currency", "", a.flag("import", "currency"))
+	f.StringVar(&q.Account, "account", "", a.flag("import", "account"))
+	f.StringVar(&q.Zone, "zone", "", a.flag("import", "zone"))
+	return c
+}
+
+// previewImport looks into files without a vault.
+func (a *app) previewImport(cmd *cobra.Command, q node.ImportRequest) error {
+	p := a.newProgress()
+	r, err := node.Preview(cmd.Context(), q, p.report)
+	p.clear()
+	if err != nil {
+		return err
+	}
+	return a.show(r, func() { a.showImport(r) })
+}
+
+func (a *app) showImport(r node.ImportResult) {
+	for _, f := range r.Files {
+		a.showImported(f, r.DryRun)
+	}
+}
+
+// mostRejected is how many rejected rows are named to a person.
+const mostRejected = 10
+
+func (a *app) showImported(f node.ImportedFile, dry bool) {
+	if f.Refused != nil {
+		a.say("imported.file-refused", "file", f.File, "why", a.textOf(f.Refused.Key, f.Refused.Args))
+	} else {
+		a.say("imported.file", "file", f.File, "format", f.Format)
+	}
+	for _, k := range f.Kinds {
+		a.showKind(k)
+		for _, s := range k.Sums {
+			a.say("imported.sum", "field", s.Field, "sum", strings.TrimSpace(s.Sum+" "+a.unit(s.Unit)+s.Currency))
+		}
+		switch {
+		case dry:
+		case k.Number == 0:
+			a.say("imported.nothing-new", "name", k.Into)
+		default:
+			a.say("imported.taken", "name", k.Into, "number", strconv.Itoa(k.Number), "new", strconv.Itoa(k.New), "here", strconv.Itoa(k.Here), "corrected", strconv.Itoa(k.Corrected))
+		}
+	}
+	for _, w := range f.Warnings {
+		a.say("imported.warning", "what", a.textOf(w.Key, w.Args))
+	}
+	if f.RejectedRows > 0 {
+		a.say("imported.rejected", "n", strconv.Itoa(f.RejectedRows))
+	}
+	for i, row := range f.Rejected {
+		if i == mostRejected {
+			a.say("imported.rejected-more", "n", strconv.Itoa(f.RejectedRows-i))
+			break
+		}
+		a.say("imported.rejected-row", "line", strconv.Itoa(row.Line), "why", a.textOf(row.Reason.Key, row.Reason.Args))
+	}
+}
+
+// showKind says what of one kind was found.
+func (a *app) showKind(k node.ImportedKind) {
+	if k.First == "" {
+		a.say("imported.kind-undated", "title", a.title(k.Title), "kind", k.Kind, "rows", strconv.Itoa(k.Rows))
+		return
+	}
+	a.say("imported.kind", "title", a.title(k.Title), "kind", k.Kind, "rows", strconv.Itoa(k.Rows), "first", k.First, "last", k.Last)
+}
+
+// title is a text that the catalogue of kinds has in both languages.
+func (a *app) title(words map[string]string) string {
+	if text, ok := words[string(a.lang)]; ok {
+		return clean(text)
+	}
+	return clean(words["en"])
+}
+
+// units are how people write the units of UN/CEFACT that the kinds use.
+var units = map[string]string{"KWH": "kWh", "WHR": "Wh", "WTT": "W", "MTQ": "m³", "LTR": "L", "CEL": "°C", "MTR": "m", "KMT": "km", "MTS": "m/s"}
+
+func (a *app) unit(code string) string {
+	if text, ok := units[code]; ok {
+		return text
+	}
+	return code
+}

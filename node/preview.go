@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"errors"
+
+	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/storage/importer"
+)
+
+// ImportRequest asks for records out of files.
+type ImportRequest struct {
+	Paths    []string `json:"paths"`              // files, folders, zips; absolute
+	Into     string   `json:"into,omitempty"`     // the data set; empty: the one of each kind
+	As       string   `json:"as,omitempty"`       // the format, if it is not to be recognised
+	Dates    string   `json:"dates,omitempty"`    // dmy, mdy or ymd, where the file leaves it open
+	Currency string   `json:"currency,omitempty"` // ISO 4217, where the file names none
+	Account  string   `json:"account,omitempty"`  // where the file names none
+	Zone     string   `json:"zone,omitempty"`     // IANA, of times without an offset
+	Mapping  []byte   `json:"mapping,omitempty"`  // which column is what, as JSON
+}
+
+// ImportResult says what was found in each file and, unless it was a dry run,
+// what became of it.
+type ImportResult struct {
+	DryRun bool           `json:"dry_run,omitempty"`
+	Files  []ImportedFile `json:"files"`
+}
+
+// ImportedFile is what was found in one file.
+type ImportedFile struct {
+	File         string         `json:"file"`
+	Format       string         `json:"format,omitempty"`
+	Refused      *Notice        `json:"refused,omitempty"` // nothing of it was taken
+	Kinds        []ImportedKind `json:"kinds"`
+	Rejected     []RejectedRow  `json:"rejected,omitempty"` // the first thousand
+	RejectedRows int            `json:"rejected_rows"`
+	Warnings     []Notice       `json:"warnings,omitempty"`
+}
+
+// ImportedKind is what of one kind was found in a file.
+type ImportedKind struct {
+	Kind  string            `json:"kind"`
+	Title map[string]string `json:"title"` // by language
+	Rows  int               `json:"rows"`
+	First string            `json:"first,omitempty"`
+	Last  string            `json:"last,omitempty"`
+	Sums  []Sum             `json:"sums,omitempty"`
+
+	// What became of it; nothing in a dry run.
+	Into      string `json:"into,omitempty"`
+	Number    int    `json:"number,omitempty"` // of the import, for undo; 0 when nothing changed
+	New       int    `json:"new,omitempty"`
+	Here      int    `json:"here,omitempty"`      // that were here already
+	Corrected int    `json:"corrected,omitempty"` // that were here with other values
+}
+
+// Sum is what the values of a field add up to.
+type Sum struct {
+	Field    string `json:"field"`
+	Unit     string `json:"unit,omitempty"`
+	Currency string `json:"currency,omitempty"`
+	Sum      string `json:"sum"` // exact
+}
+
+// RejectedRow is a row that was left out.
+type RejectedRow struct {
+	Line   int    `json:"line"`
+	Reason Notice `json:"reason"`
+}
+
+// Preview says what is in files, without a vault: what an import would find.
+func Preview(ctx context.Context, q ImportRequest, progress func(Progress)) (ImportResult, error) {
+	options, err := q.options()
+	if err != nil {
+		return ImportResult{}, err
+	}
+	r := ImportResult{DryRun: true, Files: []ImportedFile{}}
+	for _, path := range q.Paths {
+		err := importer.Files(ctx, path, options, func(s *importer.Source) error {
+			report, err := importer.Read(ctx, s, &importer.Sink{})
+			if err != nil {
+				return err
+			}
+			r.Files = append(r.Files, importedFile(report))
+			if progress != nil {
+				progress(Progress{Step: "read", Files: int64(len(r.Files))})
+			}
+			return nil
+		})
+		if err != nil {
+			return r, explain(aboutImport(err, path))
+		}
+	}
+	return r, nil
+}
+
+// options are what the request says about files that leave something open.
+func (q ImportRequest) options() (importer.Options, error) {
+	return importer.Options{Dates: q.Dates, Currency: q.Currency, Account: q.Account, Zone: q.Zone, As: q.As}, nil
+}
+
+func aboutImport(err error, path string) error {
+	var why *importer.Reason
+	if !errors.As(err, &why) {
+		return about(err, "path", path)
+	}
+	p := problem.New(problem.Invalid, "import."+why.Code).Because(err)
+	p.Args = why.Args
+	return p
+}
+
+func importedFile(report *importer.Report) ImportedFile {
+	f := ImportedFile{File: report.File, Format: report.Format, Kinds: []ImportedKind{}, RejectedRows: report.RejectedRows}
+	if report.Refused != nil {
+		n := reasonNotice(report.Refused)
+		f.Refused = &n
+	}
+	for _, k := range report.Kinds {
+		f.Kinds = append(f.Kinds, importedKind(k))
+	}
+	for _, row := range report.Rejected {
+		f.Rejected = append(f.Rejected, RejectedRow{Line: row.Line, Reason: reasonNotice(row.Reason)})
+	}
+	for _, w := range report.Warnings {
+		f.Warnings = append(f.Warnings, reasonNotice(w.Reason))
+	}
+	return f
+}
+
+func importedKind(k importer.KindReport) ImportedKind {
+	r := ImportedKind{Kind: k.Kind, Title: map[string]string{}, Rows: k.Rows, First: k.First.String(), Last: k.Last.String()}
+	for lang, words := range k.Schema.Words {
+		r.Title[lang] = words.Title
+	}
+	for _, s := range k.Sums {
+		r.Sums = append(r.Sums, Sum{Field: s.Field, Unit: s.Unit, Currency: s.Currency, Sum: s.Sum})
+	}
+	return r
+}
+
+// reasonNotice is the sentence for a reason of the importers'.
+func reasonNotice(why *importer.Reason) Notice {
+	return Notice{Key: "import." + why.Code, Args: why.Args}
+}

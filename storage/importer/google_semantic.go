@@ -12,7 +12,7 @@ import (
 )
 
 // maxSegment is how large one visit, trip or feature may be, in bytes of memory.
-const maxSegment = 16 << 20
+const maxSegment = 48 << 20
 
 // googleSemantic is a month of the Semantic Location History of Google Takeout:
 // visits and the ways between them.

@@ -73,9 +73,7 @@ func (d *journal) measured(p *position, e *Element, depth int) {
 	for _, k := range e.Kids {
 		switch what := whatItIs[strings.ToLower(k.Name)]; what {
 		case "time", "altitude", "speed", "heading", "accuracy":
-			if depth == 0 || what != "time" {
-				d.named(p, what, k.Text, time.UTC) // GPX says UTC
-			}
+			d.named(p, what, k.Text, time.UTC) // GPX says UTC
 		}
 		if depth < 4 {
 			d.measured(p, k, depth+1)

@@ -17,7 +17,7 @@ func TestGPX(t *testing.T) {
 			<wpt lat="37.5" lon="-122.25"><ele>3.4</ele><time>2016-06-17T23:41:03Z</time><name>Fourvière</name><extensions><e:TrackPointExtension><e:hr>171</e:hr></e:TrackPointExtension></extensions></wpt>
 			<rte><rtept lat="10" lon="20"/></rte>
 			<trk><name>n</name><trkseg>
-			<trkpt lat="10.758321212464024" lon="106.64"><ele>17.634344</ele><time>2024-11-03T16:30:11.331+07:00</time><extensions><e:TPX><e:speed>2.8</e:speed><e:course>90</e:course><e:time>x</e:time></e:TPX></extensions></trkpt>
+			<trkpt lat="10.758321212464024" lon="106.64"><ele>17.634344</ele><time>2024-11-03T16:30:11.331+07:00</time><extensions><e:TPX><e:speed>2.8</e:speed><e:course>90</e:course></e:TPX></extensions></trkpt>
 			<trkpt lat="10.1" lon="-20.2"><time>2013-01-01T12:00:04</time></trkpt></trkseg><trkseg></trkseg></trk></gpx>`, `
 			positions {"time":"2016-06-17T23:41:03Z","place":{"lat":37.5,"lon":-122.25},"altitude":3.4,"source":"waypoint","name":"Fourvière"}
 			positions {"place":{"lat":10,"lon":20},"source":"route"}
@@ -66,8 +66,10 @@ func TestTCX(t *testing.T) {
 	asPlaced{
 		{"a run", `<TrainingCenterDatabase xmlns="http://www.garmin.com/xmlschemas/TrainingCenterDatabase/v2"><Activities><Activity Sport="Running"><Id>2024-06-15T11:00:00Z</Id><Lap StartTime="2024-06-15T11:00:00Z"><Track>
 			<Trackpoint><Time>2024-06-15T11:00:01Z</Time><Position><LatitudeDegrees>52.52</LatitudeDegrees><LongitudeDegrees>13.405</LongitudeDegrees></Position><AltitudeMeters>34.2</AltitudeMeters><HeartRateBpm><Value>130</Value></HeartRateBpm><Extensions><TPX><Speed>2.5</Speed></TPX></Extensions></Trackpoint>
-			<Trackpoint><Time>2024-06-15T11:00:02Z</Time><HeartRateBpm><Value>135</Value></HeartRateBpm></Trackpoint></Track></Lap></Activity></Activities></TrainingCenterDatabase>`, `
+			<Trackpoint><Time>2024-06-15T11:00:02Z</Time><HeartRateBpm><Value>135</Value></HeartRateBpm></Trackpoint></Track></Lap></Activity>
+			<Activity Sport="Other"><Trackpoint><Time>2024-06-15T12:00:01Z</Time><Position><LatitudeDegrees>52.52</LatitudeDegrees><LongitudeDegrees>13.405</LongitudeDegrees></Position></Trackpoint></Activity></Activities></TrainingCenterDatabase>`, `
 			positions {"time":"2024-06-15T11:00:01Z","place":{"lat":52.52,"lon":13.405},"altitude":34.2,"speed":2.5,"source":"track","activity":"running"}
+			positions {"time":"2024-06-15T12:00:01Z","place":{"lat":52.52,"lon":13.405},"source":"track"}
 			rejected 3: no-coordinates`},
 		{"on a treadmill", `<TrainingCenterDatabase><Activities><Activity Sport="Other"><Lap><Track><Trackpoint><Time>2024-06-15T11:00:01Z</Time></Trackpoint></Track></Lap></Activity></Activities></TrainingCenterDatabase>`, "refused: nothing-good"},
 	}.run(t, "tcx")

@@ -571,12 +571,14 @@ func (j *JSON) tree(t Token, left *int) (any, error) {
 
 func (j *JSON) treeObject(left *int) (any, error) {
 	m := map[string]any{}
+	*left -= 300 // a map of few
 	for {
 		t, err := j.Next()
 		if err != nil || t == JSONObjectEnd {
 			return m, err
 		}
 		name := j.name()
+		*left -= 16 + len(name)
 		if t, err = j.Next(); err != nil {
 			return nil, err
 		}

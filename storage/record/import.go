@@ -250,7 +250,7 @@ func (im *Import) times(b *Batch) (times map[int64]bool, span Span, undated bool
 	if !ok {
 		return nil, span, true
 	}
-	span = Span{math.MaxInt64, math.MinInt64}
+	span = Span{From: math.MaxInt64, To: math.MinInt64}
 	when := s.instants(b.Columns[i])
 	times = map[int64]bool{}
 	for j, n := range when.Ints {

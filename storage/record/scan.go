@@ -19,7 +19,10 @@ type Query struct {
 }
 
 // Span is the instants from From to before To, in microseconds since 1970.
-type Span struct{ From, To int64 }
+type Span struct {
+	From, To int64
+	Undated  bool // and the rows without an instant
+}
 
 // fields are the places of the columns asked for.
 func (q Query) fields(s *Schema) ([]int, error) {
@@ -62,7 +65,7 @@ func (s *Set) Scan(ctx context.Context, q Query, fn func(*Batch) error) error {
 // extents are the segments that may hold rows asked for.
 func (s *Set) extents(q Query) (out []extent) {
 	for _, e := range s.log.segments {
-		if q.Span == nil || e.touches(q.Span.From, q.Span.To) {
+		if q.Span == nil || e.touches(q.Span.From, q.Span.To) || q.Span.Undated && e.dated < e.rows() {
 			out = append(out, e)
 		}
 	}
@@ -102,7 +105,8 @@ func (s *Set) batch(ctx context.Context, e extent, fields []int, span *Span) (*B
 // places are those in a segment of the rows that count and lie in the span;
 // nil for all.
 func (s *Set) places(seg *Segment, e extent, counts ranges, span *Span) ([]int, error) {
-	whole := span == nil || e.dated == seg.Rows && span.From <= e.least && e.most < span.To
+	whole := span == nil || e.dated == seg.Rows && span.From <= e.least && e.most < span.To ||
+		span.Undated && e.dated == 0
 	if whole && int(counts.count()) == seg.Rows {
 		return nil, nil
 	}
@@ -115,7 +119,10 @@ func (s *Set) places(seg *Segment, e extent, counts ranges, span *Span) ([]int, 
 		return nil, fmt.Errorf("read %s: %w", e.path(), err)
 	}
 	return slices.DeleteFunc(at, func(i int) bool {
-		return when.Null(i) || when.Ints[i] < span.From || when.Ints[i] >= span.To
+		if when.Null(i) {
+			return !span.Undated
+		}
+		return when.Ints[i] < span.From || when.Ints[i] >= span.To
 	}), nil
 }
 

@@ -148,7 +148,16 @@ func (b *Builder) Len() int { return b.len }
 
 // Full says that the rows should become a segment before more come: there are
 // [MaxRows], or their texts have grown long.
-func (b *Builder) Full() bool { return b.len >= MaxRows || b.bytes >= maxTexts/2 }
+func (b *Builder) Full() bool {
+	return b.len >= limits.rows || b.bytes >= maxTexts/2 || b.len*len(b.cols) >= maxCells
+}
+
+// limits are what tests make small.
+var limits = struct {
+	rows int // of a segment
+	few  int // new rows that are looked for one by one among those that are here
+	tail int // rows that the last segment has at most when new ones are written into it
+}{MaxRows, 4096, 4096}
 
 // Add takes a row that [Schema.Check] allows, and does not keep the slice.
 func (b *Builder) Add(r Row) {

@@ -33,7 +33,7 @@ func (s *Set) Compact(ctx context.Context, w Writer, now time.Time) (Change, err
 		return out.flush()
 	}
 	for _, e := range s.log.segments {
-		if left := e.numbers.count() - gone.and(e.numbers).count(); left == e.numbers.count() && left > MaxRows/2 {
+		if left := e.numbers.count() - gone.and(e.numbers).count(); left == e.numbers.count() && left > Number(limits.rows)/2 {
 			if err := flush(); err != nil {
 				return Change{}, fmt.Errorf("compact: %w", err)
 			}

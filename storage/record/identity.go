@@ -176,6 +176,7 @@ type line struct {
 	nextKey  uint32
 	standing standing
 	used     bool // a leader's: met in this import
+	mixed    bool // the list that this line begins is in no order
 }
 
 // index is an open hash table whose slots hold lists of lines.
@@ -250,7 +251,24 @@ func (t *table) put(x *index, i int, byKey bool) {
 	if *at == 0 {
 		x.held++
 	}
+	if first := *at; first != 0 {
+		l.mixed = l.mixed || t.lines[first-1].mixed || t.lines[first-1].number < l.number
+	}
 	*l.next(byKey), *at = *at, uint32(i+1)
+}
+
+// sort puts the list of a slot in order of the rows' numbers.
+func (t *table) sort(at *uint32, byKey bool) {
+	var all []uint32
+	for i := *at; i != 0; i = *t.lines[i-1].next(byKey) {
+		all = append(all, i)
+	}
+	slices.SortFunc(all, func(i, j uint32) int { return cmp.Compare(t.lines[j-1].number, t.lines[i-1].number) })
+	*at = 0
+	for _, i := range all { // the last first
+		t.lines[i-1].mixed = false
+		*t.lines[i-1].next(byKey), *at = *at, i
+	}
 }
 
 // take finds a line of a hash whose identity was not met yet, and marks it met;
@@ -260,6 +278,9 @@ func (t *table) take(x *index, hash uint64, byKey bool) int {
 		return -1
 	}
 	at := t.slot(x, hash, byKey)
+	if *at != 0 && t.lines[*at-1].mixed {
+		t.sort(at, byKey)
+	}
 	for *at != 0 {
 		l := &t.lines[*at-1]
 		lead := &t.lines[l.leader]

@@ -97,7 +97,7 @@ func (im *Import) Finish(m Meta) (Change, error) {
 func (im *Import) flush(last bool) error {
 	b := im.in.Batch()
 	p := im.hash.of(b, nil)
-	if err := im.load(b, last && len(im.known) == 0 && b.Len <= fewRows); err != nil {
+	if err := im.load(b, last && len(im.known) == 0 && b.Len <= limits.few); err != nil {
 		return err
 	}
 	var fresh []int     // places of rows that get a number
@@ -207,10 +207,6 @@ func (c *Column) compare(i, j int) int {
 	return cmp.Compare(c.Ints[i], c.Ints[j])
 }
 
-// fewRows is how many new rows are looked for one by one among those that are
-// here, instead of remembering all of these.
-const fewRows = 4096
-
 // load puts the rows that are here and may be met by those of b in the table.
 func (im *Import) load(b *Batch, few bool) error {
 	byTime := im.hash.byTime()
@@ -259,7 +255,7 @@ func (im *Import) times(b *Batch) (times map[int64]bool, span Span, undated bool
 			continue
 		}
 		span.From, span.To = min(span.From, n), max(span.To, n+1)
-		if b.Len <= fewRows {
+		if b.Len <= limits.few {
 			times[n] = true
 		}
 	}

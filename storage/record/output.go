@@ -9,11 +9,6 @@ import (
 	"slices"
 )
 
-// tailRows is how many rows the last segment has at most when new ones are
-// written into it, instead of beside it: few objects, and little to write for
-// one row.
-const tailRows = 4096
-
 // output makes segments of new rows.
 type output struct {
 	set      *Set
@@ -39,7 +34,7 @@ func (o *output) add(b *Batch, at []int) error {
 	if o.next+Number(len(at)) > MaxNumber {
 		return errTooMany
 	}
-	if o.rows.Len() == 0 && len(at) == MaxRows && inOrder(at) {
+	if o.rows.Len() == 0 && len(at) == b.Len && b.Len >= limits.rows && inOrder(at) {
 		first := o.next
 		o.next += Number(len(at))
 		return o.write(b, ranges{{first, Number(len(at))}})
@@ -84,10 +79,11 @@ func (o *output) flush() error {
 	return err
 }
 
-// finish writes what is left: into the last segment if both are small.
+// finish writes what is left: into the last segment if both are small, which
+// makes few objects and writes little for one row.
 func (o *output) finish(ctx context.Context) error {
 	last := len(o.segments) - 1
-	if o.rows.Len() == 0 || last < 0 || last >= len(o.set.log.segments) || o.segments[last].rows()+o.rows.Len() > tailRows {
+	if o.rows.Len() == 0 || last < 0 || last >= len(o.set.log.segments) || o.segments[last].rows()+o.rows.Len() > limits.tail {
 		return o.flush()
 	}
 	b, numbers, e := o.rows.Batch(), o.numbers, o.segments[last]

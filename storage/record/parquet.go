@@ -24,17 +24,23 @@ var zip = sync.OnceValue(func() *zstd.Encoder {
 	return e
 })
 
-// parquetWriter writes one row group, each column as one data page after
-// perhaps one dictionary page, all compressed with Zstandard.
+// parquetWriter writes row groups, each column as one data page after perhaps
+// one dictionary page, all compressed with Zstandard.
 type parquetWriter struct {
-	file    []byte
+	file    []byte // what is not yet written elsewhere
+	before  int64  // bytes that are
 	leaves  []format.SchemaElement
-	columns []format.ColumnChunk
+	columns []format.ColumnChunk // of this row group
+	groups  []format.RowGroup
+	rows    int64 // of the groups
+	same    bool  // all groups have the same columns: none is left out, each may have nulls
 	scratch []byte
 	err     error
 }
 
 func newParquetWriter() *parquetWriter { return &parquetWriter{file: []byte(parquetMagic)} }
+
+func (w *parquetWriter) offset() int64 { return w.before + int64(len(w.file)) }
 
 // column writes what a field holds. A column of nothing is left out, unless it
 // is the first: there are readers that panic at a file without columns.
@@ -45,11 +51,14 @@ func (w *parquetWriter) column(f Field, c *Column, rows int) {
 			nulls++
 		}
 	}
-	if nulls == rows && len(w.leaves) > 0 {
+	if nulls == rows && len(w.leaves) > 0 && !w.same {
 		return
 	}
 	known := func(i int) bool { return nulls == 0 || !c.Nulls[i] }
-	levels := w.levels(known, nulls, rows)
+	var levels []byte
+	if nulls > 0 || w.same {
+		levels = appendLevels(known, rows)
+	}
 	values := make([]int64, 0, rows-nulls)
 	gather := func(from func(i int) int64) []int64 {
 		values = values[:0]
@@ -60,7 +69,7 @@ func (w *parquetWriter) column(f Field, c *Column, rows int) {
 		}
 		return values
 	}
-	leaf := newLeaf(f, c, nulls > 0)
+	leaf := newLeaf(f, c, levels != nil)
 	switch {
 	case f.Type == Place:
 		lat, lon := leaf, leaf
@@ -110,11 +119,8 @@ func newLeaf(f Field, c *Column, optional bool) format.SchemaElement {
 	return e
 }
 
-// levels is the beginning of a page of a column that has nulls.
-func (w *parquetWriter) levels(known func(int) bool, nulls, rows int) []byte {
-	if nulls == 0 {
-		return nil
-	}
+// appendLevels is the beginning of a page of a column that may have nulls.
+func appendLevels(known func(int) bool, rows int) []byte {
 	bit := make([]uint64, rows, rows+7)
 	for i := range bit {
 		if known(i) {
@@ -193,25 +199,27 @@ func (w *parquetWriter) texts(leaf format.SchemaElement, levels []byte, rows int
 
 // page writes a column: its dictionary, if it has one, and its data.
 func (w *parquetWriter) page(leaf format.SchemaElement, enc format.Encoding, rows int, body, dict []byte, entries int) {
-	start := len(w.file)
+	start := w.offset()
 	meta := format.ColumnMetaData{
 		Type: leaf.Type.V, Encoding: thrift.Slice[format.Encoding]{enc, format.RLE}, PathInSchema: thrift.Slice[string]{leaf.Name},
 		Codec: format.Zstd, NumValues: int64(rows),
 	}
 	if dict != nil {
 		meta.Encoding = append(meta.Encoding, format.Plain)
-		meta.DictionaryPageOffset = int64(start)
+		meta.DictionaryPageOffset = start
 		meta.TotalUncompressedSize += w.write(format.PageHeader{Type: format.DictionaryPage, DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{
 			NumValues: int32(entries), Encoding: format.Plain,
 		})}, dict)
 	}
-	meta.DataPageOffset = int64(len(w.file))
+	meta.DataPageOffset = w.offset()
 	meta.TotalUncompressedSize += w.write(format.PageHeader{Type: format.DataPage, DataPageHeader: thrift.New(format.DataPageHeader{
 		NumValues: int32(rows), Encoding: enc, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE,
 	})}, body)
-	meta.TotalCompressedSize = int64(len(w.file) - start)
-	w.leaves = append(w.leaves, leaf)
-	w.columns = append(w.columns, format.ColumnChunk{FileOffset: int64(start), MetaData: meta})
+	meta.TotalCompressedSize = w.offset() - start
+	if len(w.groups) == 0 {
+		w.leaves = append(w.leaves, leaf)
+	}
+	w.columns = append(w.columns, format.ColumnChunk{FileOffset: start, MetaData: meta})
 }
 
 // write writes a page and says how large it is when decompressed.
@@ -226,17 +234,22 @@ func (w *parquetWriter) write(head format.PageHeader, body []byte) int64 {
 	return int64(len(h) + len(body))
 }
 
-// finish writes the description of the file.
-func (w *parquetWriter) finish(rows int) ([]byte, error) {
-	group := format.RowGroup{Columns: w.columns, NumRows: int64(rows), FileOffset: 4}
+// group ends a row group.
+func (w *parquetWriter) group(rows int) {
+	group := format.RowGroup{Columns: w.columns, NumRows: int64(rows), FileOffset: w.columns[0].FileOffset, Ordinal: int16(len(w.groups))}
 	for _, c := range w.columns {
 		group.TotalByteSize += c.MetaData.TotalUncompressedSize
 		group.TotalCompressedSize += c.MetaData.TotalCompressedSize
 	}
+	w.groups, w.columns, w.rows = append(w.groups, group), nil, w.rows+int64(rows)
+}
+
+// finish writes the description of the file.
+func (w *parquetWriter) finish() ([]byte, error) {
 	root := format.SchemaElement{Name: "row", NumChildren: thrift.New(int32(len(w.leaves)))}
 	meta := format.FileMetaData{
-		Version: 2, NumRows: int64(rows), CreatedBy: "traboule",
-		Schema: append(thrift.Slice[format.SchemaElement]{root}, w.leaves...), RowGroups: thrift.Slice[format.RowGroup]{group},
+		Version: 2, NumRows: w.rows, CreatedBy: "traboule",
+		Schema: append(thrift.Slice[format.SchemaElement]{root}, w.leaves...), RowGroups: w.groups,
 	}
 	b, err := thrift.Marshal(&thrift.CompactProtocol{}, &meta)
 	if w.err != nil {
@@ -247,5 +260,6 @@ func (w *parquetWriter) finish(rows int) ([]byte, error) {
 	}
 	w.file = append(w.file, b...)
 	w.file = binary.LittleEndian.AppendUint32(w.file, uint32(len(b)))
-	return append(w.file, parquetMagic...), nil
+	w.file = append(w.file, parquetMagic...)
+	return w.file, nil
 }

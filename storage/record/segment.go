@@ -54,7 +54,8 @@ func EncodeSegment(s *Schema, b *Batch) ([]byte, error) {
 	for i, f := range s.Fields {
 		w.column(f, b.Columns[i], b.Len)
 	}
-	return w.finish(b.Len)
+	w.group(b.Len)
+	return w.finish()
 }
 
 // OpenSegment reads the description of a segment. The bytes may come from

@@ -51,6 +51,7 @@ type data struct {
 	model model
 	clock int64
 	marks []string // what the model says after each operation
+	since int      // the operations before were perhaps compacted away
 }
 
 type fataler interface {
@@ -185,6 +186,7 @@ type model struct {
 type modelRow struct {
 	row      Row
 	identity int // number of the row it began with
+	gone     bool
 }
 
 type modelOp struct {
@@ -248,14 +250,32 @@ keys:
 	return "all " + fmt.Sprint(r), false
 }
 
+// load takes a file in, so many rows at a time.
 func (m *model) load(rows []Row) {
-	op := modelOp{covers: map[int]bool{}, supersedes: map[int]bool{}, undoes: -1}
-	known, used := len(m.rows), map[int]bool{}
-	was := make([]standing, known)
-	for i := range was {
-		was[i] = m.standing(i)
+	in := modelImport{model: m, known: len(m.rows), used: map[int]bool{}}
+	in.op = modelOp{covers: map[int]bool{}, supersedes: map[int]bool{}, undoes: -1}
+	for i := range m.rows {
+		in.was = append(in.was, m.standing(i))
 	}
-	changed := false
+	for part := range slices.Chunk(rows, limits.rows) {
+		in.load(part)
+	}
+	if in.changed {
+		m.ops = append(m.ops, in.op)
+	}
+}
+
+type modelImport struct {
+	*model
+	op      modelOp
+	known   int // rows before
+	was     []standing
+	used    map[int]bool // identities met
+	changed bool
+}
+
+func (m *modelImport) load(rows []Row) {
+	op, known, used, was := m.op, m.known, m.used, m.was
 	var left []Row
 next:
 	for _, r := range rows {
@@ -263,11 +283,11 @@ next:
 		for class := counted; class < standings; class++ {
 			for i := range known {
 				root, _ := m.key(m.rows[m.rows[i].identity].row)
-				if root != key || used[m.rows[i].identity] || !slices.Equal(m.rows[i].row, r) || was[i] != class {
+				if m.rows[i].gone || root != key || used[m.rows[i].identity] || !slices.Equal(m.rows[i].row, r) || was[i] != class {
 					continue
 				}
 				used[m.rows[i].identity], op.covers[i] = true, true
-				changed = changed || !m.coveredNow(i)
+				m.changed = m.changed || !m.coveredNow(i)
 				if class == forgotten {
 					for j := range known {
 						if j != i && m.rows[j].identity == m.rows[i].identity && was[j] != superseded {
@@ -308,12 +328,26 @@ next:
 				op.supersedes[j] = true
 			}
 		}
-		m.rows = append(m.rows, modelRow{left[l], identity})
-		op.covers[n], changed = true, true
+		m.rows = append(m.rows, modelRow{row: left[l], identity: identity})
+		op.covers[n], m.changed = true, true
 	}
-	if changed {
-		m.ops = append(m.ops, op)
+}
+
+// compact leaves out what nothing was said of since some operation.
+func (m *model) compact(since int) {
+	all := m.ops
+	for i := range m.rows {
+		needed := false
+		for n := since; n <= len(all); n++ {
+			m.ops = all[:n]
+			needed = needed || m.coveredNow(i)
+		}
+		for _, o := range all {
+			needed = needed || o.supersedes[i]
+		}
+		m.rows[i].gone = m.rows[i].gone || !needed
 	}
+	m.ops = all
 }
 
 func (m *model) coveredNow(n int) bool {
@@ -348,7 +382,7 @@ func (m *model) replace(n int, r Row) {
 	}
 	if r != nil {
 		op.covers[len(m.rows)] = true
-		m.rows = append(m.rows, modelRow{slices.Clone(r), m.rows[n].identity})
+		m.rows = append(m.rows, modelRow{row: slices.Clone(r), identity: m.rows[n].identity})
 	}
 	m.ops = append(m.ops, op)
 }
@@ -381,8 +415,12 @@ func drawFew(t *rapid.T, s *Schema, least, most int) []Row {
 
 // Whatever is done to a set, it says what the rule says.
 func TestSetAgainstModel(t *testing.T) {
+	defer func(was struct{ rows, few, tail int }) { limits = was }(limits)
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawSchema(rt, t)
+		limits.rows = rapid.SampledFrom([]int{2, 5, 100}).Draw(rt, "rows of a segment")
+		limits.few = rapid.SampledFrom([]int{0, 100}).Draw(rt, "few")
+		limits.tail = rapid.SampledFrom([]int{0, 4, 100}).Draw(rt, "tail")
 		d := newData(rt, s)
 		files := [][]Row{drawFew(rt, s, 1, 12), drawFew(rt, s, 1, 12), drawFew(rt, s, 1, 5)}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
@@ -391,7 +429,7 @@ func TestSetAgainstModel(t *testing.T) {
 			if n := len(d.set.Operations()); n >= len(d.marks) {
 				d.marks = append(d.marks, d.model.content())
 			}
-			at := rapid.IntRange(0, len(d.marks)-1).Draw(rt, "at")
+			at := rapid.IntRange(d.since, len(d.marks)-1).Draw(rt, "at")
 			if got := contentOf(rt, d.set.At(at)); got != d.marks[at] {
 				rt.Fatalf("after %d operations the set said\n%s\nand now it says\n%s", at, d.marks[at], got)
 			}
@@ -434,6 +472,11 @@ func (d *data) step(t *rapid.T, files [][]Row) {
 		c, err := d.set.Undo(w, o+1, d.clock)
 		d.apply(w, c, err)
 	default:
+		if rapid.Bool().Draw(t, "another year") {
+			d.clock += 366 * 86400
+			d.since = len(d.model.ops)
+		}
+		d.model.compact(d.since)
 		c, err := d.set.Compact(ctx, w, time.Unix(d.clock, 0))
 		d.apply(w, c, err)
 	}

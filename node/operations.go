@@ -9,6 +9,8 @@ var (
 	Status         = operation("status", (*Node).status)
 	Add            = operation("add", (*Node).add)
 	Import         = operation("import", (*Node).importFiles)
+	Undo           = operation("undo", (*Node).undo)
+	Correct        = operation("correct", (*Node).correct)
 	List           = operation("list", (*Node).list)
 	Show           = operation("show", (*Node).show)
 	Open           = operation("open", (*Node).open)

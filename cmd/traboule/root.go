@@ -45,7 +45,7 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	add("begin", a.initCommand(), a.runCommand(), a.statusCommand())
-	add("data", a.addCommand(), a.importCommand(), a.listCommand(), a.showCommand(), a.openCommand(), a.removeCommand())
+	add("data", a.addCommand(), a.importCommand(), a.undoCommand(), a.correctCommand(), a.listCommand(), a.showCommand(), a.openCommand(), a.removeCommand())
 	add("people", a.cardCommand(), a.contactCommand())
 	add("passages", a.grantCommand(), a.grantsCommand(), a.fetchCommand(), a.revokeCommand(), a.logCommand())
 	add("care", a.checkCommand(), a.repairCommand(), a.compactCommand(), a.passphraseCommand(), a.kitCommand(), a.recoverCommand(), a.carCommand(), a.refillCommand())
@@ -189,7 +189,7 @@ func (a *app) unknownCommand(cmd *cobra.Command, name string) error {
 func (a *app) exactly(use string) cobra.PositionalArgs {
 	want, optional, more := 0, 0, false
 	for _, word := range strings.Fields(use)[1:] {
-		word, several := strings.CutSuffix(word, "…")
+		word, several := strings.CutSuffix(strings.TrimSuffix(word, "]"), "…")
 		more = more || several
 		switch {
 		case word != strings.ToUpper(word):

@@ -25,6 +25,7 @@ import (
 	"github.com/traboule/traboule/storage/car"
 	"github.com/traboule/traboule/storage/disk"
 	"github.com/traboule/traboule/storage/journal"
+	"github.com/traboule/traboule/storage/record"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -48,6 +49,7 @@ var explanations = []struct {
 	{vault.ErrVaultBusy, problem.Busy, "vault.busy"},
 	{disk.ErrLocked, problem.Busy, "vault.busy"},
 	{vault.ErrLater, problem.Unexpected, "vault.later"},
+	{record.ErrVersion, problem.Unexpected, "vault.later"},
 	{crypto.ErrBlockSuite, problem.Unexpected, "vault.later"},
 	{journal.ErrDamaged, problem.Damaged, "vault.journal"},
 	{fs.ErrPermission, problem.Unexpected, "file.permission"},
@@ -124,6 +126,9 @@ var explanations = []struct {
 	{storage.ErrBadPage, problem.Damaged, "vault.damaged"},
 	{storage.ErrBadEntry, problem.Damaged, "vault.damaged"},
 	{storage.ErrCounts, problem.Damaged, "vault.damaged"},
+	{record.ErrBadSchema, problem.Damaged, "vault.damaged"},
+	{record.ErrBadLog, problem.Damaged, "vault.damaged"},
+	{record.ErrBadSegment, problem.Damaged, "vault.damaged"},
 }
 
 // about tells what err was about: pairs of name and value for the sentence.

@@ -93,6 +93,9 @@ func readReceiptCSV(ctx context.Context, src *Source, to *Sink) error {
 	}
 	defer in.Close()
 	headings, err := in.Next()
+	if errors.Is(err, io.EOF) {
+		return nil // there is nothing in it
+	}
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ func TestReceipts(t *testing.T) {
 				"receipts store=Épicerie date=2026-11-22 time=00:30 label=Pain quantity=1 price=1.15 total=1.15 currency=EUR"}},
 		{"receipts", `[{"ticket":"7","date":"2026-11-21","items":[{"product":{"name":"Lait","barcode":"3017620422003"},"qty":2}]},{"ticket":"8","date":"31/09/2026","items":[{"name":"Pain","ean":"96385074"}]}]`, Options{},
 			[]string{"receipts date=2026-11-21 receipt=7 label=Lait gtin=3017620422003 quantity=2", "rejected 1: no-such-day"}},
+		{"a line that knows better", `{"date":"2026-11-21","currency":"EUR","lines":[{"label":"Lait","ean":"96385074","date":"2026-11-20","currency":"CHF"}]}`, Options{}, []string{"receipts date=2026-11-20 label=Lait gtin=96385074 currency=CHF"}},
 		{"lines alone", `[{"libelle":"Lait","gtin":"3017620422003","quantite":1,"prix":1.1}]`, Options{}, []string{"receipts label=Lait gtin=3017620422003 quantity=1 price=1.1 total=1.1"}},
 		{"cut", `[{"libelle":"Lait","gtin":"3017620422003"},{"libelle":`, Options{}, []string{"receipts label=Lait gtin=3017620422003", "refused: cut"}},
 		{"no objects", `[{"libelle":"Lait","gtin":"3017620422003"},7]`, Options{}, []string{"receipts label=Lait gtin=3017620422003", "refused: json"}},

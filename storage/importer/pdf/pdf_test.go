@@ -121,6 +121,7 @@ func TestStructures(t *testing.T) {
 		"contents cut in the word": within,
 		"a form that shows itself": form,
 		"an indirect length":       built("", catalogue, onePage, thePage, "<</Length 6 0 R>>\nstream\n"+content+"\nendstream", helvetica, "33"),
+		"a length that is its own": built("", catalogue, onePage, thePage, "<</Length 4 0 R>>\nstream\n"+content+"\nendstream", helvetica),
 		"ASCII85":                  built("", catalogue, onePage, thePage, streamed("/Filter[/ASCII85Decode]", eightyFive(content)), helvetica),
 		"hexadecimal":              built("", catalogue, onePage, thePage, streamed("/Filter/AHx", fmt.Sprintf("%x>", content)), helvetica),
 	}

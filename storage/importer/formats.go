@@ -16,7 +16,7 @@ var Formats = []Format{
 	googleRecords, googleSemantic, googleTimeline, googleEdits, googleSettings, googleEncrypted,
 	gpx, tcx, geoJSON, overland, ownTracksRec, ownTracksJSON, polarsteps, positionCSV,
 
-	// the pilot's synthetic sets
+	mesinfosJSON, mesinfosCatalogue, // the pilot's synthetic sets, and what it says of them
 
 	// known, and refused by name
 	kml, kmz, gtfs, ubl, greenButton, appleHealth, fit, nmea, openStreetMap, iCalendar, vCard, mbox, topoJSON, googleActivity,

@@ -39,7 +39,7 @@ func TestCAMTTraps(t *testing.T) {
 		{name: "Latin-1", in: strings.Replace(strings.Replace(camtOf(camtStmt(one)), "UTF-8", "ISO-8859-1", 1), "É", "\xc9", 1), want: []string{plain}},
 		{name: "day or instant", in: camtOf(camtStmt(camtEntry("1", "CRDT", "<BookgDt><DtTm>2026-02-03T23:30:00.000000000-05:00</DtTm></BookgDt><ValDt><Dt>2026-02-04</Dt></ValDt>"))), want: []string{`"date":"2026-02-03" | "valueDate":"2026-02-04" | "amount":1`}},
 		{name: "booked on no day", in: camtOf(camtStmt(`<Ntry><Amt Ccy="EUR">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><ValDt><Dt>2026-02-04</Dt></ValDt></Ntry>`)), want: []string{`"date":"2026-02-04"`}},
-		{name: "one entry of many payments", in: camtOf(camtStmt(camtEntry("9", "CRDT", "<NtryDtls><TxDtls><Amt Ccy=\"CHF\">4</Amt><CdtDbtInd>DBIT</CdtDbtInd></TxDtls><TxDtls><Amt Ccy=\"EUR\">5</Amt></TxDtls></NtryDtls>"))), want: []string{`"amount":9 | "currency":"EUR"`}},
+		{name: "one entry of many payments", in: camtOf(camtStmt(camtEntry("9", "CRDT", "<NtryDtls><TxDtls><Amt Ccy=\"CHF\">4</Amt><CdtDbtInd>DBIT</CdtDbtInd><RmtInf><Ustrd>one</Ustrd></RmtInf></TxDtls><TxDtls><Amt Ccy=\"EUR\">5</Amt></TxDtls></NtryDtls>"))), want: []string{`"amount":9 | "currency":"EUR" | !"one"`}},
 		{name: "a reversal has its own sign", in: camtOf(camtStmt(camtEntry("9", "CRDT", "<RvslInd>true</RvslInd>"))), want: []string{`"amount":9`}},
 		{name: "balances are no entries", in: camtOf(camtStmt(`<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-01-01</Dt></Dt></Bal>`,
 			`<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">2,50</Amt><CdtDbtInd>DBIT</CdtDbtInd><Dt><DtTm>2026-02-28T00:00:00</DtTm></Dt></Bal>`,

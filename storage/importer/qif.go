@@ -106,7 +106,7 @@ func eachQIF(src *Source, visit func(*qifEntry) error) error {
 		if e == nil {
 			e = &qifEntry{line: number, fields: map[byte]string{}}
 		}
-		e.put(line[0], line[1:])
+		e.fields[line[0]] = strings.TrimSpace(line[1:])
 		return nil
 	})
 	if err != nil {
@@ -134,13 +134,6 @@ func qifSection(line, before string) string {
 		return name
 	}
 	return before // !Option, !Clear
-}
-
-// put keeps the first of each field: parts of a payment repeat S, E and $.
-func (e *qifEntry) put(letter byte, text string) {
-	if e.fields[letter] == "" {
-		e.fields[letter] = strings.TrimSpace(text)
-	}
 }
 
 type qifVotes struct {

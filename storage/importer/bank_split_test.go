@@ -3,7 +3,9 @@
 package importer
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -55,41 +57,79 @@ var writers = map[string]func([]payment) string{
 	},
 }
 
-// held is a data set as storage/record keeps it: each identity, with how often
-// it came before in the same import.
-type held map[string]string
-
-func (h held) add(kind *record.Schema, rows []record.Row) {
-	times := map[string]int{}
-	for _, row := range rows {
-		id := identity(kind, row)
-		h[fmt.Sprint(id, "#", times[id])] = string(kind.AppendJSON(nil, row))
-		times[id]++
-	}
+// held is a data set of bank operations whose objects lie in memory.
+type held struct {
+	set     *record.Set
+	objects map[string][]byte
 }
 
-func identity(kind *record.Schema, row record.Row) string {
-	for _, key := range kind.Keys {
-		var id []string
-		for _, name := range key {
-			i, _ := kind.Index(name)
-			if row[i].IsNull() {
-				break
-			}
-			id = append(id, fmt.Sprintf("%q", row[i]))
-		}
-		if len(id) == len(key) {
-			return strings.Join(id, " ")
-		}
+func newHeld(t fataler) *held {
+	kind, _ := catalogue.Kind("bank-operations")
+	h := &held{objects: map[string][]byte{}}
+	set, err := record.Create(kind, h)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return fmt.Sprintf("%q", row)
+	h.set = set.Over(h)
+	return h
+}
+
+type fataler interface{ Fatal(...any) }
+
+func (h *held) Get(_ context.Context, path string) ([]byte, error) {
+	b, ok := h.objects[path]
+	if !ok {
+		return nil, os.ErrNotExist
+	}
+	return b, nil
+}
+
+func (h *held) Write(path string, content []byte) error {
+	h.objects[path] = content
+	return nil
+}
+
+// add imports a statement, and says whether that changed anything.
+func (h *held) add(t fataler, in string) bool {
+	im := h.set.Import(context.Background(), h)
+	sink := &Sink{Take: func(kind *record.Schema, row record.Row) error {
+		if kind.Kind != "bank-operations" {
+			return nil
+		}
+		return im.Add(row)
+	}}
+	r, err := Read(context.Background(), Content("statement", []byte(in), Options{Dates: "dmy"}), sink)
+	if err != nil || r.Refused != nil || r.RejectedRows > 0 {
+		t.Fatal(err, r.Refused, r.Rejected)
+	}
+	c, err := im.Finish(record.Meta{When: 1, Files: []string{"statement"}, Format: r.Format})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range c.Drop {
+		delete(h.objects, path)
+	}
+	h.set = c.Set.Over(h)
+	return c.Written
+}
+
+// rows are all that counts, as sorted JSON.
+func (h *held) rows(t fataler) (list []string) {
+	err := h.set.Rows(context.Background(), record.Query{}, func(_ record.Number, r record.Row) error {
+		list = append(list, string(h.set.Schema().AppendJSON(nil, r)))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // A month of payments, many of them alike, comes in one file, or in any number
 // of files that each have some days in a row and overlap in any way, in any
 // order: what is held in the end is the same.
 func TestSplitStatements(t *testing.T) {
-	kind, _ := catalogue.Kind("bank-operations")
 	for format, write := range writers {
 		t.Run(format, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
@@ -97,19 +137,22 @@ func TestSplitStatements(t *testing.T) {
 					return payment{rapid.IntRange(1, 31).Draw(rt, "day"), rapid.SampledFrom([]int{150, 1000, 99999}).Draw(rt, "cents"), rapid.SampledFrom([]string{"CAFE", "VIR A"}).Draw(rt, "label")}
 				}), 1, 30).Draw(rt, "payments")
 				slices.SortStableFunc(list, func(a, b payment) int { return a.day - b.day })
-				whole, parts := held{}, held{}
-				whole.add(kind, operationsOf(t, write(list)))
-				if len(whole) != len(list) {
-					rt.Fatalf("%d payments, %d held", len(list), len(whole))
+				whole, parts := newHeld(rt), newHeld(rt)
+				whole.add(rt, write(list))
+				if n := whole.set.Len(); n != len(list) {
+					rt.Fatalf("%d payments, %d held", len(list), n)
 				}
 				for _, days := range coverings(rt) {
 					in := slices.DeleteFunc(slices.Clone(list), func(p payment) bool { return p.day < days[0] || p.day > days[1] })
 					if len(in) > 0 {
-						parts.add(kind, operationsOf(t, write(in)))
+						parts.add(rt, write(in))
 					}
 				}
-				if diff := cmp.Diff(whole, parts); diff != "" {
+				if diff := cmp.Diff(whole.rows(rt), parts.rows(rt)); diff != "" {
 					rt.Fatal(diff)
+				}
+				if whole.add(rt, write(list)) || parts.add(rt, write(list)) {
+					rt.Fatal("the same again changes something")
 				}
 			})
 		})
@@ -125,18 +168,4 @@ func coverings(t *rapid.T) (list [][2]int) {
 	}
 	list = append(list, list[rapid.IntRange(0, len(list)-1).Draw(t, "again")])
 	return rapid.Permutation(list).Draw(t, "order")
-}
-
-func operationsOf(t *testing.T, in string) (rows []record.Row) {
-	sink := &Sink{Take: func(kind *record.Schema, row record.Row) error {
-		if kind.Kind == "bank-operations" {
-			rows = append(rows, slices.Clone(row))
-		}
-		return nil
-	}}
-	r, err := Read(t.Context(), Content("statement", []byte(in), Options{Dates: "dmy"}), sink)
-	if err != nil || r.Refused != nil || r.RejectedRows > 0 {
-		t.Fatal(err, r.Refused, r.Rejected)
-	}
-	return rows
 }

@@ -62,6 +62,9 @@ var goals = []goal{
 	{what: "ready after unlocking, 20,000 blocks, s", benchmark: "Ready/blocks", unit: "s", most: 0.3},
 	{what: "  … a journal of 50,000 entries, s", benchmark: "Ready/journal", unit: "s", most: 0.3},
 	{what: "idle, 20 contacts: CPU, %", benchmark: "Idle", unit: "cpu-%", most: 0.5},
+	{what: "2,000,000 of Google's positions, read alone, rows/s", benchmark: "GoogleRecords", unit: "rows/s", least: 150_000},
+	{what: "  … rows for a second of one processor's time", benchmark: "GoogleRecords", unit: "rows/cpu-s"},
+	{what: "  … peak memory of the process, MiB", benchmark: "GoogleRecords", unit: "peak-MiB", most: 200},
 	{what: "idle, 20 contacts: written in a day, MB", benchmark: "IdleDay", unit: "written-MB/day", most: 5},
 }
 

@@ -37,6 +37,9 @@ func TestGeoJSON(t *testing.T) {
 			positions {"time":"2024-06-15T10:33:00Z","place":{"lat":45.8,"lon":4.9},"source":"track"}
 			positions {"time":"2024-06-15T10:34:00Z","place":{"lat":45.7,"lon":4.8},"altitude":1,"source":"track"}
 			positions {"time":"2024-06-15T10:35:00Z","place":{"lat":45.8,"lon":4.9},"altitude":2,"source":"track"}`},
+		{"a line with one bad time", collection(feature(`{"type":"LineString","coordinates":[[4.8,45.7],[4.9,45.8]]}`, `{"coordTimes":["2024-06-15T10:30:00Z","soon"],"time":"2024-06-15T10:00:00Z"}`)), `
+			positions {"time":"2024-06-15T10:30:00Z","place":{"lat":45.7,"lon":4.8},"source":"track"}
+			rejected 1: no-time`},
 		{"bad ones among good", collection(
 			feature(point, `{"time":"2024-06-15T10:30:00Z"}`), feature(point, `{}`), feature(`null`, `{"time":"2024-06-15T10:30:00Z"}`),
 			feature(`{"type":"Polygon","coordinates":[[[1,2],[3,4],[1,2]]]}`, `{"time":"2024-06-15T10:30:00Z"}`),
@@ -83,7 +86,7 @@ func TestPolarsteps(t *testing.T) {
 
 func TestOwnTracks(t *testing.T) {
 	asPlaced{
-		{"lines of a recorder", "2024-03-01T09:03:09Z\t*                 \t{\"_type\":\"location\",\"tid\":\"RO\",\"alt\":36,\"lon\":13.332,\"vel\":36,\"acc\":10,\"cog\":98,\"tst\":1709283789,\"lat\":52.225,\"motionactivities\":[\"cycling\"],\"SSID\":\"Home\"}\n" +
+		{"lines of a recorder", "2024-03-01T09:05:00Z\t*                 \t{\"_type\":\"location\",\"tid\":\"RO\",\"alt\":36,\"lon\":13.332,\"vel\":36,\"acc\":10,\"cog\":98,\"tst\":1709283789,\"lat\":52.225,\"motionactivities\":[\"cycling\"],\"SSID\":\"Home\"}\n" +
 			"2024-03-01T18:40:08Z\tlwt               \t{\"_type\":\"lwt\",\"tst\":1717459208}\n2024-03-01T18:40:09Z\tevent\t{\"_type\":\"transition\",\"lat\":1,\"lon\":2,\"tst\":1717459208}\n\n" +
 			"2024-03-01T18:40:10Z\t*\t{\"_type\":\"location\",\"lat\":1,\"lon\":2}\nwhat is this\n2024-03-01T18:40:11Z\t*\t{\"_type\":\"location\",\n2024-03-01T18:40:12Z\t*\t{\"_type\":\"location\",\"tst\":1709283789}\n2024-03-01T18:40:13Z\t*\t{\"_type\":\"encrypted\",\"data\":\"x\"}\n", `
 			positions {"time":"2024-03-01T09:03:09Z","place":{"lat":52.225,"lon":13.332},"accuracy":10,"altitude":36,"speed":10,"heading":98,"activity":"cycling","device":"RO"}

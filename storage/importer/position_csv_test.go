@@ -22,6 +22,10 @@ func TestPositionCSV(t *testing.T) {
 			positions {"time":"2024-05-06T08:00:00Z","place":{"lat":1,"lon":2}}
 			positions {"time":"2024-06-13T08:00:00Z","place":{"lat":1,"lon":2}}
 			rejected 4: time`},
+		{"an ISO time among others tells nothing", "lat,lon,time\n1,2,05/06/2024 10:00\n1,2,2024-06-06T10:00:00Z\n1,2,06/13/2024 10:00\n", `
+			positions {"time":"2024-05-06T08:00:00Z","place":{"lat":1,"lon":2}}
+			positions {"time":"2024-06-06T10:00:00Z","place":{"lat":1,"lon":2}}
+			positions {"time":"2024-06-13T08:00:00Z","place":{"lat":1,"lon":2}}`},
 		{"the order is left open", "lat,lon,time\n1,2,05/06/2024 10:00\n1,2,06/07/2024 10:00\n", "refused: dates-open"},
 		{"visits, and positions", "Type,Name,Address,Latitude,Longitude,Start Time,End Time,PlaceId\nVisit,Home,\"1, rue X\",1,2,2024-12-02T11:00:00-08:00,2024-12-02T13:00:00-08:00,abc\nActivity,,,1,2,2024-12-02T11:00:00-08:00,,\n", `
 			visits {"start":"2024-12-02T19:00:00Z","end":"2024-12-02T21:00:00Z","place":{"lat":1,"lon":2},"name":"Home","address":"1, rue X","placeId":"abc"}

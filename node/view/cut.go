@@ -23,16 +23,15 @@ const enough = 1 << 17
 // Rows cuts the whole view at this moment, out of a source as it was at
 // AsOf(now).
 func (v *View) Rows(ctx context.Context, src Source, now time.Time) ([]record.Row, error) {
-	parts, err := v.Parts(src, now)
-	if err != nil {
-		return nil, err
-	}
 	var all []record.Row
-	_, err = v.Cut(ctx, src, parts, func(_ Part, rows []record.Row) error {
+	_, err := v.Cut(ctx, src, v.Parts(src, now), func(_ Part, rows []record.Row) error {
 		all = append(all, rows...)
 		return nil
 	})
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // Cut calls fn with the rows of each of these parts, which are some of those
@@ -135,8 +134,9 @@ func (v *View) newCutter(parts []Part) *cutter {
 }
 
 func (c *cutter) scan(ctx context.Context, src Source) error {
-	from, to := c.v.hint(c.from, c.to)
-	return src.Scan(ctx, c.v.fields, from, to, func(b *record.Batch) error {
+	whole := Part{Name: c.parts[0].Name, From: c.from, To: c.to}
+	q := record.Query{Columns: c.v.fields, Span: c.v.hint(whole)}
+	return src.Scan(ctx, q, func(b *record.Batch) error {
 		c.selectRows(b)
 		if c.v.spec.Period == Raw {
 			c.keep(b)
@@ -150,7 +150,7 @@ func (c *cutter) scan(ctx context.Context, src Source) error {
 
 // selectRows finds the rows of a batch that are in the view.
 func (c *cutter) selectRows(b *record.Batch) {
-	c.when, c.at = c.when[:0], c.at[:0]
+	c.when, c.at = slices.Grow(c.when[:0], b.Len), slices.Grow(c.at[:0], b.Len)
 	conditions := make([]func(int) bool, len(c.v.conditions))
 	for i, condition := range c.v.conditions {
 		conditions[i] = condition.on(b.Columns[condition.read])
@@ -211,7 +211,7 @@ func (c *cutter) partOf(micros int64) int {
 // group finds the group of each row that is in the view, and leaves out those
 // that are longer than their bucket.
 func (c *cutter) group(b *record.Batch) {
-	c.groups = c.groups[:0]
+	c.groups = slices.Grow(c.groups[:0], len(c.at))
 	var ends *record.Column
 	if c.v.end >= 0 {
 		ends = b.Columns[c.v.end]

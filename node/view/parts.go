@@ -4,14 +4,15 @@ package view
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/traboule/traboule/storage/record"
 )
+
+// slack is more microseconds than a day's beginning can be disputed about.
+const slack = 48 * 3600 * 1e6
 
 // Undated is the name of the part with the rows that have no time.
 const Undated = "undated"
@@ -38,41 +39,30 @@ func (v *View) AsOf(now time.Time) time.Time {
 
 // Parts lists what there is to cut at this moment, in order of time, of a
 // source as it was at AsOf(now). Parts without rows may be among them.
-func (v *View) Parts(src Source, now time.Time) ([]Part, error) {
-	var parts []Part
-	from, to, ok := v.dated(src, now)
-	for ok && from < to {
-		part := v.partAt(from)
-		part.From, part.To = from, min(part.To, to)
-		from = part.To
-		if err := v.mark(&part, src, &parts); err != nil {
-			return nil, err
+func (v *View) Parts(src Source, now time.Time) (parts []Part) {
+	from, to := v.bounds(now)
+	if reach, ok := src.Reach(); ok && v.schema.Time != "" {
+		last := min(to, min(reach.To, math.MaxInt64-slack)+slack)
+		for next := max(from, max(reach.From, math.MinInt64+slack)-slack); next < last; {
+			part := v.partAt(next)
+			next = part.To
+			part.From, part.To = max(part.From, from), min(part.To, to)
+			parts = v.appendPart(parts, part, src)
 		}
 	}
 	if v.spec.Period == Raw && v.spec.From == Earliest && v.spec.To == Latest {
-		part := Part{Name: Undated}
-		if err := v.mark(&part, src, &parts); err != nil {
-			return nil, err
-		}
+		parts = v.appendPart(parts, Part{Name: Undated}, src)
 	}
-	return parts, nil
+	return parts
 }
 
-// dated is the span of what may leave of the rows that have a time, in
-// microseconds.
-func (v *View) dated(src Source, now time.Time) (from, to int64, ok bool) {
-	first, last, ok := src.Span()
-	if !ok || v.schema.Time == "" {
-		return 0, 0, false
-	}
-	const slack = 48 * 3600 * 1e6 // a day in the calendar, wherever its zone says that it begins
+// bounds is the span of what may leave, in microseconds.
+func (v *View) bounds(now time.Time) (from, to int64) {
 	until := min(v.spec.To, lastSecond)
 	if v.spec.Period != Raw {
 		until = min(until, v.AsOf(now).Unix())
 	}
-	from = max(max(v.spec.From, firstSecond)*1e6, max(first, math.MinInt64+slack)-slack)
-	to = min(until*1e6, min(last, math.MaxInt64-slack)+slack)
-	return from, to, true
+	return max(v.spec.From, firstSecond) * 1e6, until * 1e6
 }
 
 // partAt is the part that an instant lies in, whole.
@@ -85,33 +75,28 @@ func (v *View) partAt(micros int64) Part {
 	return Part{Name: begin.Format(layout), From: begin.UnixMicro(), To: end.UnixMicro()}
 }
 
-// mark adds a part to the list, unless its source says that there is nothing.
-func (v *View) mark(p *Part, src Source, parts *[]Part) error {
-	from, to := v.hint(p.From, p.To)
-	mark, err := src.Mark(from, to)
-	if err != nil || len(mark) == 0 {
-		return err
-	}
-	spec, err := json.Marshal(v.spec)
-	if err != nil {
-		return err
+// appendPart adds a part to the list, unless its source says that there is
+// nothing.
+func (v *View) appendPart(parts []Part, p Part, src Source) []Part {
+	mark := src.Mark(v.hint(p))
+	if len(mark) == 0 {
+		return parts
 	}
 	h := sha256.New()
-	for _, field := range [][]byte{[]byte("traboule view 1"), v.schema.Document(), spec, []byte(p.Name), mark} {
-		fmt.Fprintf(h, "%d:%s", len(field), field)
-	}
-	_ = binary.Write(h, binary.BigEndian, [2]int64{p.From, p.To}) // a hash takes everything
+	fmt.Fprintf(h, "%s%s %d %d %s", v.digest, p.Name, p.From, p.To, mark)
 	h.Sum(p.Source[:0])
-	*parts = append(*parts, *p)
-	return nil
+	return append(parts, p)
 }
 
-// hint is the span that a source is asked for: a day has no instant, and where
-// it begins in a zone whose clock is changed at midnight is for the view to say.
-func (v *View) hint(from, to int64) (int64, int64) {
-	if f, _ := v.schema.Field(v.schema.Time); f.Type == record.Day {
-		const slack = 48 * 3600 * 1e6
-		return from - slack, to + slack
+// hint is the span that a source is asked for, nil for rows without an instant:
+// a day has no instant, and where it begins in a zone whose clock is changed at
+// midnight is for the view to say.
+func (v *View) hint(p Part) *record.Span {
+	if p.Name == Undated {
+		return nil
 	}
-	return from, to
+	if f, _ := v.schema.Field(v.schema.Time); f.Type == record.Day {
+		return &record.Span{From: p.From - slack, To: p.To + slack}
+	}
+	return &record.Span{From: p.From, To: p.To}
 }

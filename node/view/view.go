@@ -3,6 +3,7 @@
 package view
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strconv"
@@ -50,9 +51,10 @@ type View struct {
 	schema     *record.Schema
 	columns    []column
 	conditions []condition // none: all rows
-	fields     []int       // of the schema, that are read
+	fields     []string    // that are read
 	time, end  int         // among fields; -1 for none
 	output     *record.Schema
+	digest     [32]byte // of what is asked, but for the span, and of the schema
 }
 
 // Parse reads a view of records that are like the schema says. Its errors hold
@@ -65,6 +67,7 @@ func Parse(s *record.Schema, spec Spec) (*View, error) {
 		}
 	}
 	v.collectFields()
+	v.digest = sha256.Sum256(fmt.Appendf(nil, "traboule view 1 %q %q %d %d %s", v.spec.Columns, v.spec.Rows, v.spec.Period, v.spec.Grid, s.Document()))
 	return v, nil
 }
 
@@ -138,10 +141,11 @@ func (v *View) moment(second int64) string {
 // conditions where among them theirs is.
 func (v *View) collectFields() {
 	place := func(field int) int {
-		i := slices.Index(v.fields, field)
+		name := v.schema.Fields[field].Name
+		i := slices.Index(v.fields, name)
 		if i < 0 {
 			i = len(v.fields)
-			v.fields = append(v.fields, field)
+			v.fields = append(v.fields, name)
 		}
 		return i
 	}

@@ -140,10 +140,11 @@ func shelve(s *record.Schema, rows []record.Row, size int) *shelf {
 	return sh
 }
 
-func (s *shelf) Scan(ctx context.Context, fields []int, from, to int64, fn func(*record.Batch) error) error {
+func (s *shelf) Scan(ctx context.Context, q record.Query, fn func(*record.Batch) error) error {
 	for _, b := range s.batches {
 		out := &record.Batch{Len: b.Len}
-		for _, i := range fields {
+		for _, name := range q.Columns {
+			i, _ := s.schema.Index(name)
 			out.Columns = append(out.Columns, b.Columns[i])
 		}
 		if err := fn(out); err != nil {
@@ -153,26 +154,26 @@ func (s *shelf) Scan(ctx context.Context, fields []int, from, to int64, fn func(
 	return nil
 }
 
-func (s *shelf) Mark(from, to int64) ([]byte, error) {
+func (s *shelf) Mark(span *record.Span) []byte {
 	var mark []byte
 	for _, row := range s.rows {
-		if t, ok := s.schema.When(row); !ok || from <= t && t < to {
-			mark = s.schema.AppendJSON(mark, row)
+		if t, ok := s.schema.When(row); ok == (span != nil) && (!ok || span.From <= t && t < span.To) {
+			mark = append(s.schema.AppendJSON(mark, row), ' ')
 		}
 	}
-	return mark, nil
+	return mark
 }
 
-func (s *shelf) Span() (first, last int64, ok bool) {
+func (s *shelf) Reach() (span record.Span, ok bool) {
 	for _, row := range s.rows {
 		if t, dated := s.schema.When(row); dated {
 			if !ok {
-				first, last, ok = t, t, true
+				span, ok = record.Span{From: t, To: t + 1}, true
 			}
-			first, last = min(first, t), max(last, t)
+			span = record.Span{From: min(span.From, t), To: max(span.To, t+1)}
 		}
 	}
-	return first, last, ok
+	return span, ok
 }
 
 // text is rows as JSON lines.

@@ -50,8 +50,9 @@ func (s *span) count(now, length int64, limit int) (busyUntil int64) {
 	return 0
 }
 
-// allow counts one opening of a view under a grant, or says when to come back.
-func (p *pace) allow(leaf cid.Cid, paths []string, now time.Time) *protocol.Refusal {
+// allow counts one opening of a view of this shape under a grant, or says when
+// to come back.
+func (p *pace) allow(leaf cid.Cid, shape []string, now time.Time) *protocol.Refusal {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	u := p.of(leaf)
@@ -62,7 +63,7 @@ func (p *pace) allow(leaf cid.Cid, paths []string, now time.Time) *protocol.Refu
 	if until > 0 {
 		return &protocol.Refusal{Code: protocol.Busy, Time: until}
 	}
-	view := strings.Join(paths, "\x00")
+	view := strings.Join(shape, "\x00")
 	if _, seen := u.views[view]; !seen && len(u.views) >= viewsPerGrant {
 		return &protocol.Refusal{Code: protocol.Limit}
 	}

@@ -75,7 +75,7 @@ func (s *serving) Open(ctx context.Context, peer crypto.DID, req transfer.Reques
 	if d.Command != grant.CommandRead {
 		return nil, &protocol.Refusal{Code: protocol.Malformed}
 	}
-	if refusal := n.pace.allow(d.Leaf, d.Args.Paths, n.now()); refusal != nil {
+	if refusal := n.pace.allow(d.Leaf, shapeOf(d.Args), n.now()); refusal != nil {
 		n.gate.Release(d)
 		return nil, refusal
 	}

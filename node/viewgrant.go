@@ -4,6 +4,7 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/traboule/traboule/crypto"
@@ -70,6 +71,15 @@ func askView(a grant.ReadArgs, spec view.Spec) grant.ReadArgs {
 // askedView is the view that arguments ask for.
 func askedView(a grant.ReadArgs) view.Spec {
 	return view.Spec{Columns: a.Columns, Rows: a.Rows, From: a.From, To: a.To, Period: view.Period(a.Period), Grid: view.Grid(a.Grid)}
+}
+
+// shapeOf tells the views that arguments ask for from one another.
+func shapeOf(a grant.ReadArgs) []string {
+	if len(a.Columns) == 0 {
+		return a.Paths
+	}
+	shape := append(slices.Clone(a.Columns), "")
+	return append(append(shape, a.Rows...), fmt.Sprint(a.From, a.To, a.Period, a.Grid))
 }
 
 // checkKind refuses to show records as files, and files as records.

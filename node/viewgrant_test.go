@@ -143,6 +143,10 @@ func TestViewsAndPolicies(t *testing.T) {
 		if diff := cmp.Diff(asked, askedView(read)); diff != "" {
 			t.Fatalf("run %d: asked and read:\n%s", i, diff)
 		}
+		other := askView(args, w.bent(asked))
+		if slices.Equal(shapeOf(args), shapeOf(other)) != (fmt.Sprintf("%#v", askedView(args)) == fmt.Sprintf("%#v", askedView(other))) {
+			t.Fatalf("run %d: %+v and %+v have the shapes %q and %q", i, args, other, shapeOf(args), shapeOf(other))
+		}
 		got := claims.Policy.Match(args.ToMap().Value()) == nil
 		if got != lies(asked, granted) {
 			t.Fatalf("run %d: %+v under %+v: the policy says %v", i, asked, granted, got)

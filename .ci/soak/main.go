@@ -49,7 +49,7 @@ var campaigns = []campaign{
 	{"kills", "./testnet", "^TestKills$"},
 	{"hostile", "./testnet", "Hostile"},
 	{"foreign", "./testnet/foreign", "OthersVerify"},
-	{"views", "./node/view", "Reference|Nest|Histories"},
+	{"views", "./node/view", "Reference|Nest|Histories|OnSets"},
 	{"views-granted", "./node", "ViewsAndPolicies"},
 }
 

@@ -241,7 +241,7 @@ func TestHistoriesLookAlike(t *testing.T) {
 	seed := disktest.Seed(t)
 	s := readings(t, "Europe/Paris", record.Instant)
 	requests, told, finer := 0, 0, 0
-	for i := range disktest.Runs(t, 10, 2000) {
+	for i := range disktest.Runs(t, 10, 500) {
 		w := home{Rand: rand.New(rand.NewPCG(seed, uint64(i))), schema: s, finest: pick(rand.New(rand.NewPCG(seed, uint64(i))), view.Day, view.Month)}
 		w.begins = time.Date(2026, time.March, 20+w.IntN(20), 0, 0, 0, 0, s.Location())
 		if w.IntN(2) == 0 {

@@ -137,6 +137,11 @@ func TestAgainstReference(t *testing.T) {
 			refused++
 			continue
 		}
+		for _, row := range got {
+			if err := v.Schema().Check(row); err != nil {
+				t.Fatalf("run %d: a row does not fit the view's own schema: %v", i, err)
+			}
+		}
 		if got := text(v.Schema(), got); got != want {
 			t.Fatalf("run %d: %s, zone %s, now %s:\n%s\nwant\n%s", i, describeSpec(spec), s.Zone, now, got, want)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -184,26 +183,6 @@ func text(s *record.Schema, rows []record.Row) string {
 	}
 	return string(b)
 }
-
-func cut(t testing.TB, s *record.Schema, spec view.Spec, src view.Source, now time.Time) string {
-	t.Helper()
-	v, err := view.Parse(s, spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := v.Rows(context.Background(), src, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range rows {
-		if err := v.Schema().Check(row); err != nil {
-			t.Fatalf("a row of %v does not fit its own schema: %v", spec, err)
-		}
-	}
-	return text(v.Schema(), rows)
-}
-
-func lines(s ...string) string { return strings.Join(s, "\n") + "\n" }
 
 func at(t testing.TB, zone *time.Location, s string) time.Time {
 	t.Helper()

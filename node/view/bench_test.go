@@ -52,11 +52,11 @@ func dailySums(b *testing.B, s *record.Schema) *view.View {
 
 // held is a set whose columns are in memory already.
 type held struct {
-	*record.Set
+	drawer
 	batches []*record.Batch
 }
 
-func (h held) Scan(_ context.Context, _ record.Query, fn func(*record.Batch) error) error {
+func (h held) Scan(_ context.Context, _ []int, _, _ int64, fn func(*record.Batch) error) error {
 	for _, b := range h.batches {
 		if err := fn(b); err != nil {
 			return err
@@ -70,14 +70,14 @@ func (h held) Scan(_ context.Context, _ record.Query, fn func(*record.Batch) err
 func BenchmarkDailySums(b *testing.B) {
 	s, set := tenYears(b)
 	v, now := dailySums(b, s), time.Date(2026, time.November, 23, 0, 0, 0, 0, time.UTC)
-	warm := held{Set: set}
+	warm := held{drawer: drawer{set}}
 	if err := set.Scan(context.Background(), record.Query{Columns: []string{"start", "end", "energy"}}, func(batch *record.Batch) error {
 		warm.batches = append(warm.batches, batch)
 		return nil
 	}); err != nil {
 		b.Fatal(err)
 	}
-	for name, src := range map[string]view.Source{"cold": set, "warm": warm} {
+	for name, src := range map[string]view.Source{"cold": drawer{set}, "warm": warm} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if rows, err := v.Rows(context.Background(), src, now); err != nil || len(rows) < 3600 {
@@ -94,8 +94,8 @@ func BenchmarkOneMonth(b *testing.B) {
 	s, set := tenYears(b)
 	v, now := dailySums(b, s), time.Date(2026, time.November, 23, 0, 0, 0, 0, time.UTC)
 	for b.Loop() {
-		src := v.Of(set, now)
-		parts := v.Parts(src, now)
+		src := of(v, set, now)
+		parts := list(b, v, src, now)
 		if _, err := v.Cut(context.Background(), src, parts[len(parts)-1:], func(view.Part, []record.Row) error { return nil }); err != nil {
 			b.Fatal(err)
 		}

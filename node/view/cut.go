@@ -23,8 +23,12 @@ const enough = 1 << 17
 // Rows cuts the whole view at this moment, out of a source as it was at
 // AsOf(now).
 func (v *View) Rows(ctx context.Context, src Source, now time.Time) ([]record.Row, error) {
+	parts, err := v.Parts(src, now)
+	if err != nil {
+		return nil, err
+	}
 	var all []record.Row
-	_, err := v.Cut(ctx, src, v.Parts(src, now), func(_ Part, rows []record.Row) error {
+	_, err = v.Cut(ctx, src, parts, func(_ Part, rows []record.Row) error {
 		all = append(all, rows...)
 		return nil
 	})
@@ -134,9 +138,8 @@ func (v *View) newCutter(parts []Part) *cutter {
 }
 
 func (c *cutter) scan(ctx context.Context, src Source) error {
-	whole := Part{Name: c.parts[0].Name, From: c.from, To: c.to}
-	q := record.Query{Columns: c.v.fields, Span: c.v.hint(whole)}
-	return src.Scan(ctx, q, func(b *record.Batch) error {
+	from, to := c.v.hint(c.from, c.to)
+	return src.Scan(ctx, c.v.fields, from, to, func(b *record.Batch) error {
 		c.selectRows(b)
 		if c.v.spec.Period == Raw {
 			c.keep(b)

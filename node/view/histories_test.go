@@ -220,7 +220,11 @@ func (w home) ask(t *testing.T, h history, spec view.Spec, now time.Time) string
 	}
 	var b strings.Builder
 	src := h.asOf(w.schema, v.AsOf(now))
-	_, err = v.Cut(context.Background(), src, v.Parts(src, now), func(p view.Part, rows []record.Row) error {
+	parts, err := v.Parts(src, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = v.Cut(context.Background(), src, parts, func(p view.Part, rows []record.Row) error {
 		if len(rows) > 0 {
 			fmt.Fprintf(&b, "%s\n%s", p.Name, text(v.Schema(), rows))
 		}

@@ -39,21 +39,23 @@ func (v *View) AsOf(now time.Time) time.Time {
 
 // Parts lists what there is to cut at this moment, in order of time, of a
 // source as it was at AsOf(now). Parts without rows may be among them.
-func (v *View) Parts(src Source, now time.Time) (parts []Part) {
+func (v *View) Parts(src Source, now time.Time) (parts []Part, err error) {
 	from, to := v.bounds(now)
-	if reach, ok := src.Reach(); ok && v.schema.Time != "" {
-		last := min(to, min(reach.To, math.MaxInt64-slack)+slack)
-		for next := max(from, max(reach.From, math.MinInt64+slack)-slack); next < last; {
+	if first, last, ok := src.Span(); ok && v.schema.Time != "" {
+		last = min(to, min(last, math.MaxInt64-slack)+slack)
+		for next := max(from, max(first, math.MinInt64+slack)-slack); next < last; {
 			part := v.partAt(next)
 			next = part.To
 			part.From, part.To = max(part.From, from), min(part.To, to)
-			parts = v.appendPart(parts, part, src)
+			if parts, err = v.appendPart(parts, part, src); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if v.spec.Period == Raw && v.spec.From == Earliest && v.spec.To == Latest {
-		parts = v.appendPart(parts, Part{Name: Undated}, src)
+		return v.appendPart(parts, Part{Name: Undated}, src)
 	}
-	return parts
+	return parts, nil
 }
 
 // bounds is the span of what may leave, in microseconds.
@@ -77,26 +79,22 @@ func (v *View) partAt(micros int64) Part {
 
 // appendPart adds a part to the list, unless its source says that there is
 // nothing.
-func (v *View) appendPart(parts []Part, p Part, src Source) []Part {
-	mark := src.Mark(v.hint(p))
-	if len(mark) == 0 {
-		return parts
+func (v *View) appendPart(parts []Part, p Part, src Source) ([]Part, error) {
+	mark, err := src.Mark(v.hint(p.From, p.To))
+	if err != nil || len(mark) == 0 {
+		return parts, err
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%s%s %d %d %s", v.digest, p.Name, p.From, p.To, mark)
 	h.Sum(p.Source[:0])
-	return append(parts, p)
+	return append(parts, p), nil
 }
 
-// hint is the span that a source is asked for, nil for rows without an instant:
-// a day has no instant, and where it begins in a zone whose clock is changed at
-// midnight is for the view to say.
-func (v *View) hint(p Part) *record.Span {
-	if p.Name == Undated {
-		return nil
-	}
+// hint is the span that a source is asked for: a day has no instant, and where
+// it begins in a zone whose clock is changed at midnight is for the view to say.
+func (v *View) hint(from, to int64) (int64, int64) {
 	if f, _ := v.schema.Field(v.schema.Time); f.Type == record.Day {
-		return &record.Span{From: p.From - slack, To: p.To + slack}
+		return from - slack, to + slack
 	}
-	return &record.Span{From: p.From, To: p.To}
+	return from, to
 }

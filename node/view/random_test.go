@@ -105,7 +105,7 @@ func allSchemas(t testing.TB) (list []*record.Schema) {
 // a slow reading of the page gives, cut in whatever batches and parts.
 func TestAgainstReference(t *testing.T) {
 	seed := disktest.Seed(t)
-	runs := disktest.Runs(t, 1000, 100_000)
+	runs := disktest.Runs(t, 500, 100_000)
 	schemas := allSchemas(t)
 	filled, refused, lines := 0, 0, 0
 	for i := range runs {

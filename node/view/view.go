@@ -51,7 +51,7 @@ type View struct {
 	schema     *record.Schema
 	columns    []column
 	conditions []condition // none: all rows
-	fields     []string    // that are read
+	fields     []int       // of the schema, that are read
 	time, end  int         // among fields; -1 for none
 	output     *record.Schema
 	digest     [32]byte // of what is asked, but for the span, and of the schema
@@ -141,11 +141,10 @@ func (v *View) moment(second int64) string {
 // conditions where among them theirs is.
 func (v *View) collectFields() {
 	place := func(field int) int {
-		name := v.schema.Fields[field].Name
-		i := slices.Index(v.fields, name)
+		i := slices.Index(v.fields, field)
 		if i < 0 {
 			i = len(v.fields)
-			v.fields = append(v.fields, name)
+			v.fields = append(v.fields, field)
 		}
 		return i
 	}

@@ -139,11 +139,10 @@ func shelve(s *record.Schema, rows []record.Row, size int) *shelf {
 	return sh
 }
 
-func (s *shelf) Scan(ctx context.Context, q record.Query, fn func(*record.Batch) error) error {
+func (s *shelf) Scan(ctx context.Context, fields []int, from, to int64, fn func(*record.Batch) error) error {
 	for _, b := range s.batches {
 		out := &record.Batch{Len: b.Len}
-		for _, name := range q.Columns {
-			i, _ := s.schema.Index(name)
+		for _, i := range fields {
 			out.Columns = append(out.Columns, b.Columns[i])
 		}
 		if err := fn(out); err != nil {
@@ -153,26 +152,26 @@ func (s *shelf) Scan(ctx context.Context, q record.Query, fn func(*record.Batch)
 	return nil
 }
 
-func (s *shelf) Mark(span *record.Span) []byte {
+func (s *shelf) Mark(from, to int64) ([]byte, error) {
 	var mark []byte
 	for _, row := range s.rows {
-		if t, ok := s.schema.When(row); ok == (span != nil) && (!ok || span.From <= t && t < span.To) {
+		if t, ok := s.schema.When(row); !ok || from <= t && t < to {
 			mark = append(s.schema.AppendJSON(mark, row), ' ')
 		}
 	}
-	return mark
+	return mark, nil
 }
 
-func (s *shelf) Reach() (span record.Span, ok bool) {
+func (s *shelf) Span() (first, last int64, ok bool) {
 	for _, row := range s.rows {
 		if t, dated := s.schema.When(row); dated {
 			if !ok {
-				span, ok = record.Span{From: t, To: t + 1}, true
+				first, last, ok = t, t, true
 			}
-			span = record.Span{From: min(span.From, t), To: max(span.To, t+1)}
+			first, last = min(first, t), max(last, t)
 		}
 	}
-	return span, ok
+	return first, last, ok
 }
 
 // text is rows as JSON lines.

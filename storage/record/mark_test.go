@@ -11,20 +11,20 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Equal marks are of equal rows, whatever was done in between and before or
-// after whichever operation; no mark is of no rows; and all rows lie in reach.
+// Equal marks are of equal rows, whatever was done in between, compacting too,
+// and after whichever operation; no mark is of no rows; all rows lie in the span.
 func TestMarks(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawSchema(rt, t)
 		d := newData(rt, s)
 		files := [][]Row{drawFew(rt, s, 1, 12), drawFew(rt, s, 1, 12)}
-		spans := []*Span{nil, {-1 << 62, 1 << 62}, drawSpan(rt), drawSpan(rt)}
+		spans := []*Span{nil, {From: -1 << 62, To: 1 << 62}, drawSpan(rt), drawSpan(rt)}
 		known := make([]map[string]string, len(spans)) // the rows of each mark
 		for range rapid.IntRange(1, 10).Draw(rt, "steps") {
 			d.step(rt, files)
 			set := d.set.At(rapid.IntRange(0, len(d.set.Operations())).Draw(rt, "at"))
 			for i, span := range spans {
-				rows, mark := rowsIn(rt, set, span), string(set.Mark(span))
+				rows, mark := rowsIn(rt, set, span), string(set.Mark(Query{Span: span}))
 				if mark == "" && rows != "" {
 					rt.Fatalf("no mark of %v, and there are\n%s", span, rows)
 				}
@@ -36,24 +36,22 @@ func TestMarks(t *testing.T) {
 				}
 				known[i][mark] = rows
 			}
-			checkReach(rt, set)
+			checkSpan(rt, set)
 		}
 	})
 }
 
 func drawSpan(t *rapid.T) *Span {
 	days := func(name string) int64 { return rapid.Int64Range(-2, 4).Draw(t, name) * 86400e6 }
-	return &Span{days("from"), days("to")}
+	return &Span{days("from"), days("to"), rapid.Bool().Draw(t, "undated")}
 }
 
-// rowsIn spells the rows of a span, of nil those without an instant.
+// rowsIn spells the rows of a span.
 func rowsIn(t fataler, set *Set, span *Span) string {
 	t.Helper()
 	var lines []string
 	err := set.Rows(context.Background(), Query{Span: span}, func(n Number, r Row) error {
-		if _, dated := set.schema.When(r); dated == (span != nil) {
-			lines = append(lines, n.String()+" "+string(set.schema.AppendJSON(nil, r)))
-		}
+		lines = append(lines, n.String()+" "+string(set.schema.AppendJSON(nil, r)))
 		return nil
 	})
 	if err != nil {
@@ -63,12 +61,12 @@ func rowsIn(t fataler, set *Set, span *Span) string {
 	return strings.Join(lines, "\n")
 }
 
-func checkReach(t fataler, set *Set) {
+func checkSpan(t fataler, set *Set) {
 	t.Helper()
-	reach, ok := set.Reach()
+	first, last, ok := set.Span()
 	err := set.Rows(context.Background(), Query{}, func(_ Number, r Row) error {
-		if when, dated := set.schema.When(r); dated && (!ok || when < reach.From || when >= reach.To) {
-			t.Fatalf("a row at %d lies outside %v, %v", when, reach, ok)
+		if when, dated := set.schema.When(r); dated && (!ok || when < first || when > last) {
+			t.Fatalf("a row at %d lies outside %d to %d, %v", when, first, last, ok)
 		}
 		return nil
 	})

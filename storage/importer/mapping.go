@@ -128,14 +128,14 @@ func (m *Mapping) check() error {
 	}
 	marks := []string{"", ",", "."}
 	if !slices.Contains(marks, m.Decimals) {
-		return fmt.Errorf("decimals %q is neither , nor .", clip(m.Decimals))
+		return fmt.Errorf("decimals %q is neither a comma nor a point", clip(m.Decimals))
 	}
 	for i, c := range m.Columns {
 		switch {
 		case (c.Column == "") == (c.Number == 0), c.Number < 0, c.Number > maxMappingColumns:
 			return fmt.Errorf("column %d needs a heading or a number", i+1)
 		case !slices.Contains(marks, c.Decimals):
-			return fmt.Errorf("column %d: decimals %q is neither , nor .", i+1, clip(c.Decimals))
+			return fmt.Errorf("column %d: decimals %q is neither a comma nor a point", i+1, clip(c.Decimals))
 		}
 	}
 	return nil

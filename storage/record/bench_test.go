@@ -224,3 +224,48 @@ func libraryFile(t testing.TB, s *Schema, rows int, each func(int, func(Row))) i
 	}
 	return out.Len()
 }
+
+// A set to which somebody's meter added a row every hour for ten years.
+func manyOperations(t testing.TB) *data {
+	d := newData(t, schemaOf(t, map[string]any{"time": "a0"}, Instant, Decimal))
+	b := NewBuilder(d.set.schema)
+	var numbers ranges
+	o := newOutput(d.set, d.objs)
+	for i := range 87_600 {
+		b.Add(Row{Micros(int64(i) * 3600e6), Dec(int64(i), 2)})
+		numbers = numbers.add(Number(i))
+		d.set.log.append(Operation{Kind: Imported, When: int64(i) * 3600, Files: []string{"hour.json"}, Format: "enedis-json", New: 1, covers: ranges{{Number(i), 1}}})
+		if len(d.set.log.all)%500 == 0 {
+			if err := d.set.write(d.objs); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := o.write(b.Batch(), numbers); err != nil {
+		t.Fatal(err)
+	}
+	d.set.log.next, d.set.log.segments = 87_600, o.segments
+	d.set = newSet(d.set.schema, d.objs, d.set.log)
+	if err := d.set.write(d.objs); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func BenchmarkOpenManyOperations(b *testing.B) {
+	d := manyOperations(b)
+	for b.Loop() {
+		if s, err := Open(context.Background(), d.objs); err != nil || s.Len() != 87_600 {
+			b.Fatal(s, err)
+		}
+	}
+}
+
+func BenchmarkAppendToManyOperations(b *testing.B) {
+	d := manyOperations(b)
+	when := int64(87_600 * 3600e6)
+	for b.Loop() {
+		when += 3600e6
+		d.load([]Row{{Micros(when), Dec(1, 0)}})
+	}
+}

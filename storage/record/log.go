@@ -140,7 +140,7 @@ type history struct {
 	next     Number
 	older    []int // as in logHead
 	segments []extent
-	all      []Operation
+	all      []*Operation
 	tail     int // place in all of the first operation that no older object holds
 }
 
@@ -152,7 +152,7 @@ func (h *history) append(o Operation) {
 	if n := len(h.all); n > 0 {
 		o.When = max(o.When, h.all[n-1].When)
 	}
-	h.all = append(h.all[:len(h.all):len(h.all)], o)
+	h.all = append(h.all[:len(h.all):len(h.all)], &o)
 }
 
 // encode is the log's objects that change: the head, and before it perhaps one
@@ -182,7 +182,7 @@ func (h *history) encode() (part []byte, first int, head []byte, err error) {
 	return part, first, head, err
 }
 
-func (o Operation) entry() entry {
+func (o *Operation) entry() entry {
 	return entry{
 		Kind: o.Kind, When: o.When, Undoes: o.Undoes, Files: o.Files, Format: o.Format, Reason: o.Reason,
 		New: o.New, Here: o.Here, Corrected: o.Corrected, Rejected: o.Rejected,
@@ -261,7 +261,7 @@ func (h *history) take(stored []entry) error {
 		if err != nil {
 			return fmt.Errorf("%w: operation %d: %w", ErrBadLog, len(h.all)+1, err)
 		}
-		h.all = append(h.all, o)
+		h.all = append(h.all, &o)
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func drawValue(t *rapid.T, typ Type, few bool) Value {
 		return Days(int64(int32(n.Draw(t, "day"))))
 	case Decimal:
 		if few {
-			return Dec(n.Draw(t, "decimal"), 1)
+			return Dec(n.Draw(t, "decimal"), rapid.IntRange(0, 2).Draw(t, "scale"))
 		}
 		return Dec(n.Draw(t, "decimal")%1e18, rapid.IntRange(0, MaxDigits).Draw(t, "scale"))
 	case Integer:

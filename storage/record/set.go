@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 )
 
@@ -158,8 +159,8 @@ func (s *Set) Operations() []Operation {
 	out := make([]Operation, len(s.log.all))
 	undone := s.log.undone(len(out))
 	for i, o := range s.log.all {
-		o.Undone = undone[i]
-		out[i] = o
+		out[i] = *o
+		out[i].Undone = undone[i]
 	}
 	return out
 }
@@ -180,7 +181,7 @@ func (s *Set) About(n Number) (out []Operation) {
 
 // supersedes are the rows in the place of which an operation puts something, or
 // nothing.
-func (o Operation) supersedes() ranges {
+func (o *Operation) supersedes() ranges {
 	all := append([]Range(nil), o.removes...)
 	for _, p := range o.replaces {
 		all = append(all, Range{p.Old, p.Count})
@@ -217,6 +218,14 @@ func (h *history) state(n int, undone []bool) state {
 	return s
 }
 
+// with is the state after one operation more, which undoes none.
+func (s state) with(o *Operation) state {
+	s.covered = union(append(slices.Clone(s.covered), o.covers...))
+	s.superseded = union(append(slices.Clone(s.superseded), o.supersedes()...))
+	s.counts = s.covered.without(s.superseded)
+	return s
+}
+
 // write writes the log.
 func (s *Set) write(w Writer) error {
 	part, first, head, err := s.log.encode()
@@ -240,11 +249,14 @@ func (s *Set) change(o Operation, next Number, segments []extent, drop []string,
 	h := *s.log
 	h.next, h.segments = next, segments
 	h.append(o)
-	set := newSet(s.schema, s.objects, &h)
+	set := &Set{schema: s.schema, objects: s.objects, log: &h}
+	if set.state = s.state.with(&o); o.Kind == Undid {
+		set.state = h.state(len(h.all), h.undone(len(h.all)))
+	}
 	if err := set.write(w); err != nil {
 		return Change{}, err
 	}
-	return Change{Set: set, Written: true, Operation: &h.all[len(h.all)-1], Drop: drop}, nil
+	return Change{Set: set, Written: true, Operation: h.all[len(h.all)-1], Drop: drop}, nil
 }
 
 // open reads a segment.

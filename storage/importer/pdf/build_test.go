@@ -34,7 +34,7 @@ func streamed(dict, data string) string {
 
 func deflated(dict, data string) string {
 	var b bytes.Buffer
-	w, _ := zlib.NewWriterLevel(&b, zlib.BestCompression)
+	w, _ := zlib.NewWriterLevel(&b, zlib.BestSpeed)
 	w.Write([]byte(data))
 	w.Close()
 	return streamed(dict+"/Filter/FlateDecode", b.String())

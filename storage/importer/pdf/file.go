@@ -23,12 +23,12 @@ var (
 const MaxSize = 32 << 20
 
 const (
-	budget     = 128 << 20 // for all work together: one for each byte looked at or unpacked,
-	perValue   = 8         // and so much for each value read,
-	perObject  = 512       // each object looked up,
-	perEntry   = 64        // each entry of a table that ranges fill
-	maxStream  = 16 << 20  // bytes of one stream, unpacked
-	maxHeld    = 32 << 20  // bytes of object streams kept
+	budget     = 64 << 20 // for all work together: one for each byte looked at or unpacked,
+	perValue   = 8        // and so much for each value read,
+	perObject  = 512      // each object looked up,
+	perEntry   = 64       // each entry of a table that ranges fill
+	maxStream  = 16 << 20 // bytes of one stream, unpacked
+	maxHeld    = 32 << 20 // bytes of object streams kept
 	maxObjects = 1 << 18
 )
 

@@ -9,6 +9,7 @@ var (
 	Status         = operation("status", (*Node).status)
 	Add            = operation("add", (*Node).add)
 	Import         = operation("import", (*Node).importFiles)
+	Query          = operation("query", (*Node).query)
 	Undo           = operation("undo", (*Node).undo)
 	Correct        = operation("correct", (*Node).correct)
 	List           = operation("list", (*Node).list)

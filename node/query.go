@@ -35,6 +35,7 @@ type QueryRequest struct {
 type QueryResult struct {
 	Name    string   `json:"name"`
 	Columns []Column `json:"columns"`
+	Zone    string   `json:"zone"` // in which days and buckets are cut; instants are UTC all the same
 	Rows    int      `json:"rows"`
 	More    bool     `json:"more,omitempty"`   // the limit left rows out
 	Longer  int      `json:"longer,omitempty"` // rows that are longer than the buckets, and in none
@@ -78,7 +79,7 @@ func (n *Node) query(ctx context.Context, q QueryRequest, progress func(Progress
 	if err != nil {
 		return QueryResult{}, err
 	}
-	r := QueryResult{Name: d.Name, Columns: columnsOf(v.Schema())}
+	r := QueryResult{Name: d.Name, Zone: set.Schema().Zone, Columns: columnsOf(v.Schema())}
 	src, atLast := allOf(set), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) // when all buckets are over
 	parts, err := v.Parts(src, atLast)
 	if err == nil {
@@ -107,7 +108,7 @@ func (n *Node) numbered(ctx context.Context, d vault.Dataset, set *record.Set, q
 		query.Span = &record.Span{From: from * 1e6, To: to * 1e6}
 	}
 	err = set.Rows(ctx, query, func(number record.Number, row record.Row) error { return out.row(number.String(), row) })
-	return out.finish(QueryResult{Name: d.Name, Columns: columnsOf(set.Schema())}, about(err, "name", d.Name))
+	return out.finish(QueryResult{Name: d.Name, Zone: set.Schema().Zone, Columns: columnsOf(set.Schema())}, about(err, "name", d.Name))
 }
 
 // spec is the view that is asked for.

@@ -92,7 +92,9 @@ func report(step string, progress func(Progress)) func(vault.Progress) {
 func (n *Node) list(ctx context.Context, _ None, _ func(Progress)) (ListResult, error) {
 	r := ListResult{Datasets: []Dataset{}}
 	for _, d := range n.vault.Datasets() {
-		r.Datasets = append(r.Datasets, n.describe(d))
+		line := n.describe(d)
+		line.Records = n.describeRecords(ctx, d, false)
+		r.Datasets = append(r.Datasets, line)
 	}
 	return r, nil
 }
@@ -119,6 +121,7 @@ func (n *Node) show(ctx context.Context, q ShowRequest, _ func(Progress)) (ShowR
 		return ShowResult{}, err
 	}
 	r := ShowResult{Dataset: n.describe(d), Versions: []Version{}, Entries: []File{}}
+	r.Dataset.Records = n.describeRecords(ctx, d, true)
 	for _, head := range d.Versions {
 		r.Versions = append(r.Versions, Version{
 			Version: versionNumber(head.Sequence), Time: time.Unix(head.Time, 0),

@@ -122,6 +122,7 @@ type Dataset struct {
 	Source   string    `json:"source,omitempty"`
 	Grants   int       `json:"grants"`            // that are live
 	Missing  bool      `json:"missing,omitempty"` // restored from a kit: its content is not here
+	Records  *Records  `json:"records,omitempty"` // of one of records
 }
 
 // ListResult is the list.

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"strconv"
+
 	"github.com/spf13/cobra"
 
 	"github.com/traboule/traboule/node"
@@ -22,9 +24,17 @@ func (a *app) showList(r node.ListResult) {
 	t := table{right: map[int]bool{2: true, 3: true, 4: true, 5: true}}
 	t.row(a.text("column.name"), a.text("column.from"), a.text("column.version"), a.text("column.files"), a.text("column.size"), a.text("column.grants"), a.text("column.changed"), "")
 	for _, d := range r.Datasets {
-		t.row(clean(d.Name), a.from(d), u(d.Version), a.lang.Number(d.Files), a.lang.Size(d.Bytes), a.lang.Number(uint64(d.Grants)), a.lang.Time(d.Changed.Local()), a.flaws(d))
+		t.row(clean(d.Name), a.from(d), u(d.Version), a.holds(d), a.lang.Size(d.Bytes), a.lang.Number(uint64(d.Grants)), a.lang.Time(d.Changed.Local()), a.flaws(d))
 	}
 	t.print(a.out)
+}
+
+// holds is how many files or records a data set has.
+func (a *app) holds(d node.Dataset) string {
+	if d.Records != nil {
+		return a.text("list.rows", "n", strconv.Itoa(d.Records.Rows))
+	}
+	return a.lang.Number(d.Files)
 }
 
 func (a *app) from(d node.Dataset) string {

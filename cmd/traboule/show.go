@@ -5,6 +5,9 @@ package main
 import (
 	"fmt"
 	"io/fs"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,9 +39,48 @@ func (a *app) showDataset(r node.ShowResult) {
 		fmt.Fprintln(a.out, flaw)
 	}
 	fmt.Fprintln(a.out)
+	if r.Dataset.Records != nil {
+		a.showRecords(*r.Dataset.Records)
+		return
+	}
 	a.showVersions(r.Versions)
 	fmt.Fprintln(a.out)
 	a.showEntries(r.Entries)
+}
+
+// showRecords shows what a data set of records holds, and what was done to it.
+func (a *app) showRecords(r node.Records) {
+	a.say("show.records", "title", a.title(r.Title), "kind", r.Kind, "rows", strconv.Itoa(r.Rows))
+	fmt.Fprintln(a.out)
+	t := table{}
+	for _, f := range r.Fields {
+		unit := a.unit(f.Unit)
+		if unit == "" {
+			unit = f.Type
+		}
+		t.row("  "+f.Name, unit, a.title(f.Title))
+	}
+	t.print(a.out)
+	fmt.Fprintln(a.out)
+	for _, o := range r.Operations {
+		a.showOperation(o)
+	}
+}
+
+func (a *app) showOperation(o node.RecordOperation) {
+	what := strings.Join(o.Files, ", ")
+	if what == "" {
+		what = o.Reason
+	}
+	if o.Undoes > 0 {
+		what = strconv.Itoa(o.Undoes)
+	}
+	key := "show.operation"
+	if o.Undone {
+		key = "show.operation-undone"
+	}
+	a.say(key, "number", strconv.Itoa(o.Number), "time", o.Time.Format(time.RFC3339), "kind", a.word("operation", o.Kind), "what", what,
+		"new", strconv.Itoa(o.New), "here", strconv.Itoa(o.Here), "corrected", strconv.Itoa(o.Corrected))
 }
 
 func (a *app) showVersions(versions []node.Version) {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+// Records says what a data set of records holds.
+type Records struct {
+	Kind       string            `json:"kind"`
+	Title      map[string]string `json:"title"` // by language
+	Rows       int               `json:"rows"`
+	First      time.Time         `json:"first,omitzero"`
+	Last       time.Time         `json:"last,omitzero"`
+	Zone       string            `json:"zone"`
+	Fields     []Column          `json:"fields,omitempty"`     // where one data set is shown
+	Operations []RecordOperation `json:"operations,omitempty"` // where one data set is shown: imports, corrections
+}
+
+// describeRecords says what a data set of records holds; nil for one of files,
+// or one that cannot be read now.
+func (n *Node) describeRecords(ctx context.Context, d vault.Dataset, all bool) *Records {
+	if d.Kind != storage.KindRecords || len(d.Versions) == 0 {
+		return nil
+	}
+	set, err := n.records(ctx, d)
+	if err != nil {
+		return nil // list and show go on; check tells why
+	}
+	s := set.Schema()
+	r := &Records{Kind: s.Kind, Title: map[string]string{}, Rows: set.Len(), Zone: s.Zone}
+	for lang, words := range s.Words {
+		r.Title[lang] = words.Title
+	}
+	if first, last, ok := set.Span(); ok {
+		r.First, r.Last = time.UnixMicro(first), time.UnixMicro(last)
+	}
+	if all {
+		r.Fields = columnsOf(s)
+		for _, o := range set.Operations() {
+			r.Operations = append(r.Operations, recordOperation(o))
+		}
+	}
+	return r
+}

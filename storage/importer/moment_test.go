@@ -43,10 +43,11 @@ func FuzzMoment(f *testing.F) {
 	f.Add("2025-03-24T19:23:52.585+01:00")
 	f.Add("0000-01-01T00:00:00Z")
 	f.Add("1742844302585")
+	f.Add("0000-01-01T0:00:00+00:00")
 	f.Fuzz(func(t *testing.T, s string) {
 		got, ok := Moment(s, time.UTC)
 		want, err := time.Parse(time.RFC3339Nano, s)
-		if err != nil || len(s) > 64 {
+		if err != nil || len(s) > 64 || s[12] == ':' { // it allows an hour of one digit
 			return
 		}
 		if _, offset := want.Zone(); offset < -18*3600-59*60 || offset > 18*3600+59*60 {

@@ -10,8 +10,11 @@
 // are refused unless the person says otherwise: [Purpose], [Category],
 // [Broader], [Refused].
 //
-// It knows what data are like, not where they lie nor how files spell them. A
-// description of the user's own is read by [record.ParseSchema] all the same.
+// A description of the user's own is read by [Load] and used as ours are; what
+// its JSON Schema demands beyond types is held by [Rules]. Whether a source has
+// missed its promise, [Stale] says.
+//
+// It knows what data are like, not where they lie nor how files spell them.
 //
 // The way in is [Kind].
 package catalogue

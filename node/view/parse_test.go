@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/traboule/traboule/node/view"
+	"github.com/traboule/traboule/storage/catalogue"
 	"github.com/traboule/traboule/storage/record"
 )
 
@@ -203,4 +204,25 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%+v is spelled %+v (%v)", v.Spec(), again, err)
 		}
 	})
+}
+
+// TestEveryKindHasDefaults: whatever kind of records, period and grid, the
+// default view is one that is allowed, or there is none; raw there always is.
+func TestEveryKindHasDefaults(t *testing.T) {
+	for _, s := range catalogue.Kinds() {
+		for p := view.Raw; p <= view.Year; p++ {
+			for g := view.Exact; g <= view.TenKilometres; g++ {
+				spec := view.Spec{Columns: view.Default(s, p, g), Rows: []string{"*"}, From: view.Earliest, To: view.Latest, Period: p, Grid: g}
+				_, err := view.Parse(s, spec)
+				var e *view.Error
+				switch {
+				case err == nil:
+				case !errors.As(err, &e) || p == view.Raw:
+					t.Errorf("%s by %s and %s: %v", s.Kind, p, g, err)
+				case e.Code != "no-columns" && e.Code != "period-without-time" && e.Code != "period-too-fine":
+					t.Errorf("%s by %s and %s: %v", s.Kind, p, g, err)
+				}
+			}
+		}
+	}
 }

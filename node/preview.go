@@ -7,7 +7,9 @@ import (
 	"errors"
 
 	"github.com/traboule/traboule/node/problem"
+	"github.com/traboule/traboule/storage/catalogue"
 	"github.com/traboule/traboule/storage/importer"
+	"github.com/traboule/traboule/storage/record"
 )
 
 // ImportRequest asks for records out of files.
@@ -99,7 +101,15 @@ func Preview(ctx context.Context, q ImportRequest, progress func(Progress)) (Imp
 
 // options are what the request says about files that leave something open.
 func (q ImportRequest) options() (importer.Options, error) {
-	return importer.Options{Dates: q.Dates, Currency: q.Currency, Account: q.Account, Zone: q.Zone, As: q.As}, nil
+	o := importer.Options{Dates: q.Dates, Currency: q.Currency, Account: q.Account, Zone: q.Zone, As: q.As}
+	if len(q.Mapping) > 0 {
+		m, err := importer.ParseMapping(q.Mapping)
+		if err != nil {
+			return o, explain(aboutImport(err, "--map"))
+		}
+		o.Map = m
+	}
+	return o, nil
 }
 
 func aboutImport(err error, path string) error {
@@ -144,4 +154,44 @@ func importedKind(k importer.KindReport) ImportedKind {
 // reasonNotice is the sentence for a reason of the importers'.
 func reasonNotice(why *importer.Reason) Notice {
 	return Notice{Key: "import." + why.Code, Args: why.Args}
+}
+
+// SuggestMapping makes a first guess at how a table is read, as the JSON that
+// an import takes for its mapping. kind is what the rows are; empty: bank
+// operations.
+func SuggestMapping(ctx context.Context, path, kind string) ([]byte, error) {
+	var schema *record.Schema
+	if kind != "" {
+		s, ok := catalogue.Kind(kind)
+		if !ok {
+			return nil, problem.New(problem.NotFound, "records.no-kind", "kind", kind)
+		}
+		schema = s
+	}
+	m, err := importer.Suggest(ctx, importer.File(path, importer.Options{}), schema)
+	if err != nil {
+		return nil, explain(aboutImport(err, path))
+	}
+	return m.Document(), nil
+}
+
+// KindInfo is a kind of records that the catalogue describes.
+type KindInfo struct {
+	Kind    string            `json:"kind"`
+	Title   map[string]string `json:"title"`
+	About   map[string]string `json:"about"`
+	Holder  string            `json:"holder,omitempty"`
+	Columns []Column          `json:"columns"`
+}
+
+// Kinds lists the kinds of records that the catalogue describes.
+func Kinds() (list []KindInfo) {
+	for _, s := range catalogue.Kinds() {
+		k := KindInfo{Kind: s.Kind, Title: map[string]string{}, About: map[string]string{}, Holder: s.Holder, Columns: columnsOf(s)}
+		for lang, words := range s.Words {
+			k.Title[lang], k.About[lang] = words.Title, words.Description
+		}
+		list = append(list, k)
+	}
+	return list
 }

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"strconv"
 	"strings"
 
@@ -14,7 +16,8 @@ import (
 
 func (a *app) importCommand() *cobra.Command {
 	var q node.ImportRequest
-	var dry bool
+	var dry, guess bool
+	var mapping, kind string
 	c := a.command("import FILE…", "import", with(problem.NotFound, problem.Invalid, problem.DiskFull), func(cmd *cobra.Command, args []string) error {
 		for _, arg := range args {
 			path, err := absolute(arg)
@@ -22,6 +25,15 @@ func (a *app) importCommand() *cobra.Command {
 				return err
 			}
 			q.Paths = append(q.Paths, path)
+		}
+		if guess {
+			return a.guessMapping(cmd, q.Paths[0], kind)
+		}
+		if mapping != "" {
+			var err error
+			if q.Mapping, err = os.ReadFile(mapping); err != nil {
+				return problem.New(problem.NotFound, "file.none", "path", mapping).Because(err)
+			}
 		}
 		if dry {
 			return a.previewImport(cmd, q)
@@ -36,7 +48,21 @@ func (a *app) importCommand() *cobra.Command {
 	f.StringVar(&q.Currency, "currency", "", a.flag("import", "currency"))
 	f.StringVar(&q.Account, "account", "", a.flag("import", "account"))
 	f.StringVar(&q.Zone, "zone", "", a.flag("import", "zone"))
+	f.StringVar(&mapping, "map", "", a.flag("import", "map"))
+	f.BoolVar(&guess, "guess-map", false, a.flag("import", "guess-map"))
+	f.StringVar(&kind, "kind", "", a.flag("import", "kind"))
 	return c
+}
+
+// guessMapping prints a first guess at how a table is read, to be completed
+// and given back with --map.
+func (a *app) guessMapping(cmd *cobra.Command, path, kind string) error {
+	document, err := node.SuggestMapping(cmd.Context(), path, kind)
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write(append(bytes.TrimSpace(document), '\n'))
+	return err
 }
 
 // previewImport looks into files without a vault.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -52,19 +53,20 @@ func (a *app) showDataset(r node.ShowResult) {
 func (a *app) showRecords(r node.Records) {
 	a.say("show.records", "title", a.title(r.Title), "kind", r.Kind, "rows", strconv.Itoa(r.Rows))
 	fmt.Fprintln(a.out)
-	t := table{}
-	for _, f := range r.Fields {
-		unit := a.unit(f.Unit)
-		if unit == "" {
-			unit = f.Type
-		}
-		t.row("  "+f.Name, unit, a.title(f.Title))
-	}
-	t.print(a.out)
+	a.showFields(r.Fields)
 	fmt.Fprintln(a.out)
 	for _, o := range r.Operations {
 		a.showOperation(o)
 	}
+}
+
+// showFields lists fields with their unit, or else their type.
+func (a *app) showFields(fields []node.Column) {
+	t := table{}
+	for _, f := range fields {
+		t.row("  "+f.Name, cmp.Or(a.unit(f.Unit), f.Type), a.title(f.Title))
+	}
+	t.print(a.out)
 }
 
 func (a *app) showOperation(o node.RecordOperation) {

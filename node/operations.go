@@ -10,6 +10,7 @@ var (
 	Add            = operation("add", (*Node).add)
 	Import         = operation("import", (*Node).importFiles)
 	Query          = operation("query", (*Node).query)
+	Export         = operation("export", (*Node).export)
 	Undo           = operation("undo", (*Node).undo)
 	Correct        = operation("correct", (*Node).correct)
 	List           = operation("list", (*Node).list)

@@ -82,6 +82,9 @@ func (e *edfFile) record(line int, r []string) error {
 		e.unit = m[1]
 		return nil
 	}
+	if e.unit == "" && line > 50 {
+		return Why("unknown-table", "seen", clip(strings.Join(r, ";")))
+	}
 	if e.unit == "" {
 		return nil // the title
 	}

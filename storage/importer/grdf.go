@@ -107,8 +107,12 @@ func readGRDFJSON(_ context.Context, s *Source, to *Sink) error {
 
 // meter reads an object that has readings, or objects that have.
 func (g *gasRows) meter(j *JSON, id string, depth int) error {
-	if c, err := j.space(); err != nil || c != '{' || depth > 3 {
-		return err // not ours: skipped
+	c, err := j.space()
+	if err != nil {
+		return j.cut(err)
+	}
+	if c != '{' || depth > 3 {
+		return j.Skip() // not ours
 	}
 	return j.Object(func(name string) error {
 		switch name {

@@ -3,6 +3,7 @@
 package importer
 
 import (
+	"archive/zip"
 	"fmt"
 	"strings"
 	"testing"
@@ -40,7 +41,7 @@ func TestGRDFJSON(t *testing.T) {
 // sheetOf is a spreadsheet with one sheet of these rows.
 func sheetOf(t testing.TB, rows string, more ...string) string {
 	t.Helper()
-	return zipped(t, append([]string{
+	return packed(t, zip.Store, append([]string{
 		"[Content_Types].xml", "<Types/>",
 		"xl/workbook.xml", `<?xml version="1.0" encoding="UTF-8"?><workbook xmlns:r="x"><workbookPr/><sheets><sheet name="Feuil1" sheetId="1" r:id="rId7"/><sheet name="2" r:id="rId8"/></sheets></workbook>`,
 		"xl/_rels/workbook.xml.rels", `<Relationships><Relationship Id="rId8" Target="worksheets/sheet1.xml"/><Relationship Id="rId7" Target="worksheets/first.xml"/></Relationships>`,

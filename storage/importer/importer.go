@@ -81,6 +81,10 @@ type Rejected struct {
 	Reason *Reason
 }
 
+// Hopeless is how many rows may be rejected before one is good: a file with more
+// is not what it seems to be, and is not read to its end.
+const Hopeless = 100_000
+
 // MaxRejected is how many rejected rows are kept with their reasons; more are
 // counted.
 const MaxRejected = 1000
@@ -178,6 +182,16 @@ func (s *Sink) Reject(line int, why error) {
 	if len(s.rejected) < MaxRejected {
 		s.rejected = append(s.rejected, Rejected{line, asReason(why)})
 	}
+}
+
+// hopeless says whether so much is bad that the rest need not be read.
+func (s *Sink) hopeless() bool {
+	return s.count > Hopeless && !slices.ContainsFunc(s.kinds, func(t *tally) bool { return t.rows > 0 })
+}
+
+// nothingGood refuses a file whose rows are all rejected.
+func (s *Sink) nothingGood() *Reason {
+	return Why("nothing-good", "rejected", itoa(s.count)).Because(s.rejected[0].Reason)
 }
 
 // Warn tells something about the file; the same code once more is only counted.

@@ -28,9 +28,10 @@ func Read(ctx context.Context, s *Source, to *Sink) (*Report, error) {
 	}
 	report.Format = format.Name
 	to.begin()
+	s.to = to
 	err := read(ctx, format, s, to)
 	to.report(report)
-	return report, report.settle(ctx, err)
+	return report, report.settle(ctx, to, err)
 }
 
 // read runs a format, and takes its panic for a refusal: the bytes are anybody's.
@@ -44,7 +45,7 @@ func read(ctx context.Context, f *Format, s *Source, to *Sink) (err error) {
 }
 
 // settle puts into the report what the reading ended with.
-func (r *Report) settle(ctx context.Context, err error) error {
+func (r *Report) settle(ctx context.Context, to *Sink, err error) error {
 	rows := 0
 	for _, k := range r.Kinds {
 		rows += k.Rows
@@ -55,12 +56,12 @@ func (r *Report) settle(ctx context.Context, err error) error {
 		return ctx.Err()
 	case errors.As(err, &why):
 		r.Refused = why
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		r.Refused = Why("cut").Because(err)
 	case err != nil:
 		return fmt.Errorf("import %s: %w", r.File, err)
 	case rows == 0 && r.RejectedRows > 0:
-		r.Refused = Why("nothing-good", "rejected", itoa(r.RejectedRows)).Because(r.Rejected[0].Reason)
+		r.Refused = to.nothingGood()
 	case rows == 0:
 		r.Refused = Why("nothing-in-it")
 	}

@@ -110,12 +110,15 @@ func TestReadEnds(t *testing.T) {
 	}
 }
 
-func zipped(t testing.TB, files ...string) string {
+func zipped(t testing.TB, files ...string) string { return packed(t, zip.Deflate, files...) }
+
+// packed is a zip of names and contents in turn.
+func packed(t testing.TB, method uint16, files ...string) string {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for i := 0; i < len(files); i += 2 {
-		w, err := z.Create(files[i])
+		w, err := z.CreateHeader(&zip.FileHeader{Name: files[i], Method: method})
 		if err != nil {
 			t.Fatal(err)
 		}

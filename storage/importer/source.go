@@ -66,6 +66,7 @@ type Source struct {
 	Head Head
 
 	ctx    context.Context // of the reading under way
+	to     *Sink           // of the reading under way
 	open   func() (io.ReadCloser, error)
 	refuse *Reason // why it is not even opened
 	depth  int     // how many zips it lies in
@@ -149,6 +150,9 @@ func (m *metered) Read(p []byte) (int, error) {
 		if err := m.s.ctx.Err(); err != nil {
 			return 0, err
 		}
+	}
+	if m.s.to != nil && m.s.to.hopeless() {
+		return 0, m.s.to.nothingGood()
 	}
 	n, err := m.ReadCloser.Read(p)
 	m.read += int64(n)

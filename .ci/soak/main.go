@@ -50,6 +50,7 @@ var campaigns = []campaign{
 	{"hostile", "./testnet", "Hostile"},
 	{"foreign", "./testnet/foreign", "OthersVerify"},
 	{"views", "./node/view", "Reference|Nest|Histories|OnSets"},
+	{"bombs", "./storage/importer", "^TestBombs$"},
 	{"views-granted", "./node", "ViewsAndPolicies"},
 }
 

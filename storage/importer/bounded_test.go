@@ -47,7 +47,7 @@ func TestPlacesAreBounded(t *testing.T) {
 		"an attribute":               {"<gpx><wpt lat=\"", "1", "line-too-long"},
 		"a place":                    {"<gpx><wpt>", "<a></a>", "too-large"},
 		"spaces":                     {`{"locations":[{"latitudeE7":1,"longitudeE7":1,"timestampMs":"1414362755903"}`, " ", "cut"},
-		"positions without a place":  {`{"locations":[{"latitudeE7":1}`, ",{}", "cut"},
+		"positions without a place":  {`{"locations":[{"latitudeE7":1}`, ",{}", "nothing-good"},
 	} {
 		debug.FreeOSMemory()
 		w := &watched{Reader: io.MultiReader(strings.NewReader(tt.start), io.LimitReader(repeat(tt.again), length))}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/catalogue"
+	"github.com/traboule/traboule/storage/record"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -18,6 +20,7 @@ type Records struct {
 	First      time.Time         `json:"first,omitzero"`
 	Last       time.Time         `json:"last,omitzero"`
 	Zone       string            `json:"zone"`
+	Stale      time.Time         `json:"stale,omitzero"`       // since when its holder has not kept the promise of something new
 	Fields     []Column          `json:"fields,omitempty"`     // where one data set is shown
 	Operations []RecordOperation `json:"operations,omitempty"` // where one data set is shown: imports, corrections
 }
@@ -39,6 +42,9 @@ func (n *Node) describeRecords(ctx context.Context, d vault.Dataset, all bool) *
 	}
 	if first, last, ok := set.Span(); ok {
 		r.First, r.Last = time.UnixMicro(first), time.UnixMicro(last)
+		if since, stale := catalogue.Stale(s, newestEnd(ctx, set, last), n.now()); stale {
+			r.Stale = since
+		}
 	}
 	if all {
 		r.Fields = columnsOf(s)
@@ -47,4 +53,18 @@ func (n *Node) describeRecords(ctx context.Context, d vault.Dataset, all bool) *
 		}
 	}
 	return r
+}
+
+// newestEnd is when the newest row ends, which begins at last, in microseconds
+// since 1970.
+func newestEnd(ctx context.Context, set *record.Set, last int64) time.Time {
+	newest := time.UnixMicro(last)
+	// What cannot be read is told by check; a row's beginning will do then.
+	_ = set.Rows(ctx, record.Query{Span: &record.Span{From: last, To: last + 1}}, func(_ record.Number, row record.Row) error {
+		if end, ok := catalogue.Until(set.Schema(), row); ok && end.After(newest) {
+			newest = end
+		}
+		return nil
+	})
+	return newest
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +49,9 @@ func (a *app) from(d node.Dataset) string {
 func (a *app) flaws(d node.Dataset) string {
 	if d.Missing {
 		return a.text("list.missing")
+	}
+	if d.Records != nil && !d.Records.Stale.IsZero() {
+		return a.text("list.stale", "since", d.Records.Stale.Format(time.RFC3339))
 	}
 	return ""
 }

@@ -45,7 +45,7 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	add("begin", a.initCommand(), a.runCommand(), a.statusCommand())
-	add("data", a.addCommand(), a.importCommand(), a.queryCommand(), a.plotCommand(), a.undoCommand(), a.correctCommand(), a.kindsCommand(), a.listCommand(), a.showCommand(), a.openCommand(), a.exportCommand(), a.removeCommand())
+	add("data", a.addCommand(), a.importCommand(), a.watchCommand(), a.queryCommand(), a.plotCommand(), a.undoCommand(), a.correctCommand(), a.kindsCommand(), a.listCommand(), a.showCommand(), a.openCommand(), a.exportCommand(), a.removeCommand())
 	add("people", a.cardCommand(), a.contactCommand())
 	add("passages", a.grantCommand(), a.grantsCommand(), a.fetchCommand(), a.revokeCommand(), a.logCommand())
 	add("care", a.checkCommand(), a.repairCommand(), a.compactCommand(), a.passphraseCommand(), a.kitCommand(), a.recoverCommand(), a.carCommand(), a.refillCommand())

@@ -146,6 +146,7 @@ var writers = map[string]string{
 	"storage/index/":          "badger opens its files by itself, and the index is disposable",
 	"storage/vault/export.go": "it writes to the owner's folder, which is not the vault's",
 	"storage/vault/scan.go":   "it opens the owner's folder, to read it",
+	"node/export.go":          "as storage/vault/export.go",
 	"node/control/control.go": "the socket: no file of the vault's, and made anew at each start",
 	"cmd/traboule/":           "files that the owner names, and what a failed init leaves",
 	"testnet/":                "homes of nodes under test",

@@ -66,6 +66,10 @@ func (n *Node) importFile(ctx context.Context, s *importer.Source, into string) 
 			im.abort()
 			return f, problem.New(problem.Usage, "records.two-kinds", "file", report.File, "one", report.Kinds[0].Kind, "other", report.Kinds[1].Kind)
 		}
+		if err := im.roomForAll(report); err != nil {
+			im.abort()
+			return f, err
+		}
 		i := slices.IndexFunc(report.Kinds, func(k importer.KindReport) bool { return k.Schema == im.kind })
 		if err := im.finish(report, &f.Kinds[i]); err != nil {
 			return f, err
@@ -103,21 +107,9 @@ func (im *importing) take(kind *record.Schema, row record.Row) error {
 // begin opens the data set for rows of a kind: the one that was named, else
 // the one of this kind, else a new one that is called as the kind.
 func (im *importing) begin(kind *record.Schema) error {
-	n := im.node
-	d, there, err := im.dataset(kind)
+	d, w, err := im.writerFor(kind)
 	if err != nil {
 		return err
-	}
-	target := vault.Target{Name: d.Name, Kind: storage.KindRecords, Time: n.now()}
-	if there {
-		if err := n.raised(im.ctx, d.DID); err != nil {
-			return about(err, "name", d.Name)
-		}
-		target.Dataset, target.Name = d.DID, ""
-	}
-	w, err := n.vault.Begin(im.ctx, target)
-	if err != nil {
-		return about(err, "name", d.Name)
 	}
 	set, err := im.open(d, kind, w)
 	if err != nil {
@@ -126,6 +118,29 @@ func (im *importing) begin(kind *record.Schema) error {
 	}
 	im.kind, im.name, im.writer, im.rows = kind, d.Name, w, set.Import(im.ctx, w)
 	return nil
+}
+
+// writerFor begins a version of the data set for rows of a kind.
+func (im *importing) writerFor(kind *record.Schema) (d vault.Dataset, w *vault.Writer, err error) {
+	n := im.node
+	for {
+		d, there, err := im.dataset(kind)
+		if err != nil {
+			return d, nil, err
+		}
+		target := vault.Target{Name: d.Name, Kind: storage.KindRecords, Time: n.now()}
+		if there {
+			if err := n.raised(im.ctx, d.DID); err != nil {
+				return d, nil, about(err, "name", d.Name)
+			}
+			target.Dataset, target.Name = d.DID, ""
+		}
+		w, err := n.vault.Begin(im.ctx, target)
+		if !there && errors.Is(err, vault.ErrNameTaken) {
+			continue // another import has made it meanwhile
+		}
+		return d, w, about(err, "name", d.Name)
+	}
 }
 
 // open is the set to import into, which is made if it is new.
@@ -173,7 +188,10 @@ func (im *importing) dataset(kind *record.Schema) (d vault.Dataset, there bool, 
 	}
 	switch len(of) {
 	case 0:
-		_, err := n.vault.Lookup(kind.Kind)
+		d, err := n.vault.Lookup(kind.Kind)
+		if err == nil && d.From == "" && d.Kind == storage.KindRecords && len(d.Versions) == 0 { // an import that was cut off made it
+			return d, true, nil
+		}
 		if err == nil {
 			return vault.Dataset{}, false, problem.New(problem.Exists, "records.name-taken", "name", kind.Kind)
 		}
@@ -182,6 +200,20 @@ func (im *importing) dataset(kind *record.Schema) (d vault.Dataset, there bool, 
 		return of[0], true, nil
 	}
 	return vault.Dataset{}, false, problem.New(problem.Usage, "records.which", "kind", kind.Kind, "one", of[0].Name, "other", of[1].Name)
+}
+
+// roomForAll says before anything of a file is kept whether there is a place
+// for its rows of every kind.
+func (im *importing) roomForAll(report *importer.Report) error {
+	for _, k := range report.Kinds {
+		if k.Schema == im.kind || slices.Contains(im.done, k.Schema) {
+			continue
+		}
+		if _, _, err := im.dataset(k.Schema); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // oursOfRecords refuses a data set that rows cannot be put into.
@@ -200,7 +232,7 @@ func (im *importing) finish(report *importer.Report, told *ImportedKind) error {
 	defer im.abort()
 	told.Into = im.name
 	change, err := im.rows.Finish(record.Meta{
-		When: im.node.now().Unix(), Files: []string{report.File}, Format: report.Format, Rejected: report.RejectedRows,
+		When: im.node.now().Unix(), Files: []string{importer.KeptName(report.File)}, Format: report.Format, Rejected: report.RejectedRows,
 	})
 	if err != nil {
 		return about(err, "name", im.name)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/storage"
@@ -98,6 +99,9 @@ func (n *Node) correct(ctx context.Context, q CorrectRequest, _ func(Progress)) 
 	number, err := record.ParseNumber(q.Row)
 	if err != nil {
 		return ChangedRecords{}, problem.New(problem.Usage, "records.bad-row", "row", q.Row).Because(err)
+	}
+	if len(q.Reason) > record.MaxReason || !utf8.ValidString(q.Reason) {
+		return ChangedRecords{}, problem.New(problem.Usage, "records.bad-reason", "most", strconv.Itoa(record.MaxReason))
 	}
 	return n.changeRecords(ctx, q.Name, func(set *record.Set, w *vault.Writer) (record.Change, error) {
 		now := n.now().Unix()

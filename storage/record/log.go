@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/traboule/traboule/crypto/canonical"
 )
@@ -28,11 +29,12 @@ const logVersion = 1
 // Limits of a log.
 const (
 	MaxLog        = 16 << 20 // bytes of one of its objects
+	MaxReason     = 4096     // bytes of a reason, which is UTF-8; of names of files too
 	maxOperations = 1 << 20  // in all
 	maxTail       = 32 << 10 // bytes of operations, beyond which they move to an object of their own
 	maxSegments   = 1 << 16
 	maxNames      = 4096 // files of one import that are named
-	maxReason     = 4096 // bytes, of names too
+	maxReason     = MaxReason
 )
 
 // Errors of logs.
@@ -271,10 +273,10 @@ func (h *history) operation(e entry) (o Operation, err error) {
 		Number: len(h.all) + 1, Kind: e.Kind, When: e.When, Undoes: e.Undoes, Files: e.Files, Format: e.Format, Reason: e.Reason,
 		New: e.New, Here: e.Here, Corrected: e.Corrected, Rejected: e.Rejected,
 	}
-	long := len(e.Files) > maxNames || len(e.Format) > maxReason || len(e.Reason) > maxReason ||
-		slices.ContainsFunc(e.Files, func(s string) bool { return len(s) > maxReason })
+	badText := func(s string) bool { return len(s) > maxReason || !utf8.ValidString(s) }
+	bad := len(e.Files) > maxNames || badText(e.Format) || badText(e.Reason) || slices.ContainsFunc(e.Files, badText)
 	switch {
-	case o.Number > maxOperations || long || min(e.New, e.Here, e.Corrected, e.Rejected) < 0:
+	case o.Number > maxOperations || bad || min(e.New, e.Here, e.Corrected, e.Rejected) < 0:
 		return o, errors.New("beyond its limits")
 	case o.Number > 1 && o.When < h.all[o.Number-2].When:
 		return o, errors.New("before the one before")

@@ -29,6 +29,7 @@ var (
 	ErrUndone     = errors.New("undone already")
 	ErrNotUndone  = errors.New("an undoing cannot be undone: import or edit again")
 	ErrNotCounted = errors.New("the row counts no more")
+	ErrNoLog      = errors.New("an operation that no log can hold")
 )
 
 // Set is a data set of records as it is after one of its operations. It never
@@ -248,7 +249,11 @@ func (s *Set) write(w Writer) error {
 func (s *Set) change(o Operation, next Number, segments []extent, drop []string, w Writer) (Change, error) {
 	h := *s.log
 	h.next, h.segments = next, segments
+	before := h
 	h.append(o)
+	if _, err := before.operation(h.all[len(h.all)-1].entry()); err != nil || len(segments) > maxSegments { // it would never be read again
+		return Change{}, fmt.Errorf("write %s: %w: %w", LogPath, ErrNoLog, err)
+	}
 	set := &Set{schema: s.schema, objects: s.objects, log: &h}
 	if set.state = s.state.with(&o); o.Kind == Undid {
 		set.state = h.state(len(h.all), h.undone(len(h.all)))

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/vault"
+)
+
+// statementOFX has rows of two kinds: an account, and a movement.
+const statementOFX = `OFXHEADER:100
+DATA:OFXSGML
+VERSION:102
+CHARSET:1252
+
+<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>EUR
+<BANKACCTFROM><BANKID>30002<ACCTID>0000012345<ACCTTYPE>CHECKING</BANKACCTFROM>
+<BANKTRANLIST><DTSTART>20260101<DTEND>20260228
+<STMTTRN><TRNTYPE>DEBIT<DTPOSTED>20260105<TRNAMT>-2,25<NAME>COFFEE</STMTTRN>
+</BANKTRANLIST></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>
+`
+
+// statementAt writes a statement below a new folder, and returns the folder.
+func statementAt(t *testing.T, name string) string {
+	t.Helper()
+	folder := t.TempDir()
+	path := filepath.Join(folder, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(statementOFX), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// However a file is called, its rows can be read after it was imported, and the
+// long numbers of its name, which are people's, are not kept.
+func TestNamesOfImportedFiles(t *testing.T) {
+	for _, name := range []string{
+		"caf\xe9.ofx",
+		"\x1b[31m.ofx",
+		strings.Repeat(strings.Repeat("d", 99)+"/", 20) + "a.ofx",
+		"Jane/releve 30002 0000012345.ofx",
+	} {
+		p := newPerson(t, "ada", newClock())
+		do(p, Import, ImportRequest{Paths: []string{statementAt(t, name)}})
+		p.restart()
+		r := do(p, Show, ShowRequest{Name: "bank-operations"}).Dataset.Records
+		if r == nil || r.Rows != 1 {
+			t.Fatalf("%q: %+v", name, r)
+		}
+		if kept := r.Operations[0].Files[0]; strings.ContainsAny(kept, "/") || strings.Contains(kept, "12345") {
+			t.Errorf("%q is kept as %q", name, kept)
+		}
+		fails(p, Correct, CorrectRequest{Name: "bank-operations", Row: "r0", Values: map[string]string{"label": "x"}, Reason: strings.Repeat("y", 5000)}, "records.bad-reason")
+		fails(p, Correct, CorrectRequest{Name: "bank-operations", Row: "r0", Delete: true, Reason: "\xff"}, "records.bad-reason")
+		p.close()
+	}
+}
+
+// A file of two kinds of which one has no place is refused whole.
+func TestImportOfTwoKindsIsWhole(t *testing.T) {
+	for _, taken := range []string{"bank-accounts", "bank-operations"} {
+		p := newPerson(t, "ada", newClock())
+		p.add(taken, tree{"f": "hi"})
+		fails(p, Import, ImportRequest{Paths: []string{statementAt(t, "a.ofx")}}, "records.name-taken")
+		for _, d := range do(p, List, None{}).Datasets {
+			if d.Records != nil {
+				t.Errorf("with %s taken: %+v", taken, d)
+			}
+		}
+	}
+}
+
+// An import that is cut off is simply done again, also where it was the first
+// of its kind and had made the data set.
+func TestImportAfterOneThatWasCutOff(t *testing.T) {
+	p := newPerson(t, "ada", newClock())
+	w, err := p.vault.Begin(context.Background(), vault.Target{Name: "bank-operations", Kind: storage.KindRecords})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Abort()
+	p.restart()
+	do(p, Import, ImportRequest{Paths: []string{statementAt(t, "a.ofx")}})
+	if r := do(p, Show, ShowRequest{Name: "bank-operations"}).Dataset.Records; r == nil || r.Rows != 1 {
+		t.Fatalf("%+v", r)
+	}
+}
+
+// Imports at the same time into data sets that are not there yet: each row
+// comes once.
+func TestImportsAtOnce(t *testing.T) {
+	p := newPerson(t, "ada", newClock())
+	folder := statementAt(t, "a.ofx")
+	var all sync.WaitGroup
+	failed := make([]error, 4)
+	for i := range failed {
+		all.Go(func() {
+			_, failed[i] = p.importFiles(context.Background(), ImportRequest{Paths: []string{folder}}, func(Progress) {})
+		})
+	}
+	all.Wait()
+	if err := errors.Join(failed...); err != nil {
+		t.Fatal(err)
+	}
+	if r := do(p, Show, ShowRequest{Name: "bank-operations"}).Dataset.Records; r == nil || r.Rows != 1 {
+		t.Fatalf("%+v", r)
+	}
+}

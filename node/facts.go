@@ -68,6 +68,10 @@ type givenFact struct {
 	Dataset  crypto.DID `cbor:"dataset"`
 	Leaf     []byte     `cbor:"leaf"`
 	Audience crypto.DID `cbor:"audience"` // the contact's owner
+
+	// Operations is how many there were in the log of a data set of records when
+	// the grant was given: what it shows is never older.
+	Operations int `cbor:"operations,omitempty"`
 }
 
 // acknowledgement says that the grantee's node has stored a grant, or its
@@ -94,6 +98,7 @@ type delivery struct {
 	Version  uint64     `cbor:"version"`
 	Files    uint64     `cbor:"files"`
 	Bytes    uint64     `cbor:"bytes"`
+	Rows     uint64     `cbor:"rows,omitempty"` // of records
 	Purpose  string     `cbor:"purpose"`
 	Repeated bool       `cbor:"repeated"` // the same head as before, to go on with an interrupted fetch
 }
@@ -118,7 +123,8 @@ type fetched struct {
 	Version uint64     `cbor:"version"`
 	Files   uint64     `cbor:"files"`
 	Bytes   uint64     `cbor:"bytes"`
-	New     uint64     `cbor:"new"` // ciphertext bytes received
+	Rows    uint64     `cbor:"rows,omitempty"` // of records
+	New     uint64     `cbor:"new"`            // ciphertext bytes received
 }
 
 // summary is how many deliveries or fetches under a grant the journal no longer

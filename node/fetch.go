@@ -144,7 +144,9 @@ func (f *fetching) ask(ctx context.Context, stream protocol.Stream) error {
 		Columns: []string{}, Rows: []string{}, Paths: f.grant.grant.Paths,
 		Purpose: f.grant.grant.Purpose, HPKE: n.keys.Receive().Public(),
 	}
-	if len(args.Paths) == 0 {
+	if isOnRecords(f.grant.grant) {
+		args = askView(args, grantedView(f.grant.grant)) // the whole of what it allows
+	} else if len(args.Paths) == 0 {
 		args.Paths = []string{""}
 	}
 	if f.grant.grant.Uses > 0 {
@@ -247,9 +249,16 @@ func (f *fetching) receive(ctx context.Context) error {
 		return err
 	}
 	f.result.Name = name
+	if isOnRecords(f.grant.grant) {
+		rows, content, err := f.node.tasteReceived(ctx, f.head)
+		if err != nil {
+			return misbehaved(err)
+		}
+		f.result.Rows, f.result.Content = uint64(rows), content
+	}
 	return f.node.record(ctx, fact(factFetched, crypto.ReceivedScope(f.head.Dataset), fetched{
 		Dataset: f.head.Dataset, Grant: f.grant.cid.Bytes(), Version: f.head.Sequence,
-		Files: f.head.Counts.Files, Bytes: f.head.Counts.Bytes, New: f.result.NewBytes,
+		Files: f.head.Counts.Files, Bytes: f.head.Counts.Bytes, Rows: f.result.Rows, New: f.result.NewBytes,
 	}))
 }
 

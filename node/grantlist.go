@@ -9,6 +9,7 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/node/view"
 	"github.com/traboule/traboule/protocol/grant"
 )
 
@@ -28,6 +29,7 @@ func (n *Node) givenLine(g given) GrantLine {
 	line := grantLine(g.cid, g.grant, g.issued)
 	line.Direction, line.Contact, line.Name = "given", n.book.nameOf(g.Audience), n.datasetName(g.Dataset)
 	line.Deliveries, line.Files, line.Bytes = g.deliveries, g.last.Files, g.last.Bytes
+	line.Rows = g.last.Rows
 	line.LastVersion, line.LastTime = versionNumber(g.last.Version), g.lastTime
 	switch now := n.now(); {
 	case g.revoked:
@@ -51,6 +53,7 @@ func (n *Node) receivedLine(r received) GrantLine {
 		line.Name = d.Name
 	}
 	line.Deliveries, line.Files, line.Bytes = r.count, r.last.Files, r.last.Bytes
+	line.Rows = r.last.Rows
 	line.LastVersion, line.LastTime = versionNumber(r.last.Version), r.at
 	switch {
 	case r.over:
@@ -69,9 +72,30 @@ func grantLine(c cid.Cid, g grant.Grant, from time.Time) GrantLine {
 		purpose = g.Purpose
 	}
 	return GrantLine{
-		ID: grantID(c), CID: c.String(), Dataset: string(g.Dataset), Paths: g.Paths, Purpose: purpose,
+		ID: grantID(c), CID: c.String(), Dataset: string(g.Dataset), Paths: g.Paths, View: viewLine(g), Purpose: purpose,
 		From: from, Until: g.Until,
 	}
+}
+
+// viewLine is the view of a grant on records, nil for files.
+func viewLine(g grant.Grant) *ViewLine {
+	if !isOnRecords(g) {
+		return nil
+	}
+	line := &ViewLine{Columns: g.Columns, Where: g.Rows}
+	if g.From != nil {
+		line.From = time.Unix(*g.From, 0).UTC()
+	}
+	if g.To != nil {
+		line.Before = time.Unix(*g.To, 0).UTC()
+	}
+	if g.Period != 0 {
+		line.By = view.Period(g.Period).String()
+	}
+	if g.Grid != 0 {
+		line.Grid = view.Grid(g.Grid).String()
+	}
+	return line
 }
 
 func (n *Node) datasetName(did crypto.DID) string {

@@ -78,6 +78,10 @@ func (n *Node) grant(ctx context.Context, q GrantRequest, _ func(Progress)) (Gra
 	if err != nil {
 		return GrantResult{}, err
 	}
+	if q.Preview {
+		p, err := n.previewGrant(ctx, q, d)
+		return GrantResult{Preview: p}, err
+	}
 	if reason := n.vault.Suspended(); reason != "" {
 		return GrantResult{}, problem.New(problem.Unconfirmed, "grants.suspended", "reason", string(reason))
 	}
@@ -89,6 +93,10 @@ func (n *Node) grant(ctx context.Context, q GrantRequest, _ func(Progress)) (Gra
 	if err != nil {
 		return GrantResult{}, err
 	}
+	wanted, operations, err := n.onRecords(ctx, q, d, wanted)
+	if err != nil {
+		return GrantResult{}, err
+	}
 	if err := n.checkPaths(ctx, d, q.Paths); err != nil {
 		return GrantResult{}, err
 	}
@@ -96,21 +104,21 @@ func (n *Node) grant(ctx context.Context, q GrantRequest, _ func(Progress)) (Gra
 	if err != nil {
 		return GrantResult{}, problem.New(problem.Usage, "grant.unsayable", "why", err.Error()).Because(err)
 	}
-	if err := n.give(ctx, to, leaf); err != nil {
+	if err := n.give(ctx, to, leaf, operations); err != nil {
 		return GrantResult{}, err
 	}
 	return n.offerNow(ctx, leaf.CID(), append(chain[:2:2], leaf))
 }
 
 // give makes a grant durable, unless its contact went meanwhile.
-func (n *Node) give(ctx context.Context, to known, leaf *ucan.Delegation) error {
+func (n *Node) give(ctx context.Context, to known, leaf *ucan.Delegation, operations int) error {
 	n.changes.Lock()
 	defer n.changes.Unlock()
 	if _, still := n.book.contactOf(to.Owner); !still {
 		return problem.New(problem.NotFound, "contact.none", "name", to.Name)
 	}
 	return n.record(ctx, fact(factGiven, crypto.DatasetScope(leaf.Subject), givenFact{
-		Dataset: leaf.Subject, Leaf: leaf.Bytes(), Audience: to.Owner,
+		Dataset: leaf.Subject, Leaf: leaf.Bytes(), Audience: to.Owner, Operations: operations,
 	}))
 }
 
@@ -320,6 +328,10 @@ func (n *Node) whatRevokingDid(g given, r RevokeResult) []Notice {
 	}
 	if g.deliveries == 0 {
 		list = append(list, Notice{Key: "revoked.nothing-delivered", Args: map[string]string{"contact": who}})
+	} else if g.last.Rows > 0 {
+		list = append(list, Notice{Key: "revoked.delivered-rows", Args: map[string]string{
+			"contact": who, "rows": strconv.FormatUint(g.last.Rows, 10), "time": moment(g.lastTime),
+		}})
 	} else {
 		list = append(list, Notice{Key: "revoked.delivered", Args: map[string]string{
 			"contact": who, "files": strconv.FormatUint(g.last.Files, 10), "bytes": strconv.FormatUint(g.last.Bytes, 10),

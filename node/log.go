@@ -238,11 +238,20 @@ func (t *teller) revoked(line *LogLine, record []byte) (bool, error) {
 }
 
 func (t *teller) delivered(line *LogLine, f delivery) (bool, error) {
-	line.Event = "delivered"
-	if f.Repeated {
-		line.Event = "delivered.again"
-	}
 	line.Args = amounts(f.Version, f.Files, f.Bytes)
+	switch {
+	case f.Rows > 0 && f.Repeated:
+		line.Event = "delivered.again.rows"
+	case f.Rows > 0:
+		line.Event = "delivered.rows"
+	case f.Repeated:
+		line.Event = "delivered.again"
+	default:
+		line.Event = "delivered"
+	}
+	if f.Rows > 0 {
+		line.Args["rows"] = strconv.FormatUint(f.Rows, 10)
+	}
 	line.Args["purpose"] = f.Purpose
 	if word := grant.PurposeWord(f.Purpose); word != "" {
 		line.Args["purpose"] = word
@@ -252,6 +261,10 @@ func (t *teller) delivered(line *LogLine, f delivery) (bool, error) {
 
 func (t *teller) fetched(line *LogLine, f fetched) (bool, error) {
 	line.Event, line.Args = "received", amounts(f.Version, f.Files, f.Bytes)
+	if f.Rows > 0 {
+		line.Event = "received.rows"
+		line.Args["rows"] = strconv.FormatUint(f.Rows, 10)
+	}
 	return true, t.about(line, f.Grant)
 }
 

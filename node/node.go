@@ -132,6 +132,7 @@ type Node struct {
 	denials    denialCounts
 	pace       pace
 	recordSets recordSets
+	cuts       cuts
 	kits       kits
 	upkeep     upkeep
 	found      *vault.Report // what opening the vault found

@@ -241,8 +241,10 @@ type GrantRequest struct {
 	Name    string        `json:"name"` // the data set
 	To      string        `json:"to"`   // the contact
 	Paths   []string      `json:"paths,omitempty"`
-	For     time.Duration `json:"for"`     // how long, from now; 0: 30 days
-	Purpose string        `json:"purpose"` // a word or an IRI; empty: "service"
+	View    QueryRequest  `json:"view,omitzero"`     // of records: columns, conditions, span, period, grid
+	Preview bool          `json:"preview,omitempty"` // only shows what would leave; no grant is made
+	For     time.Duration `json:"for"`               // how long, from now; 0: 30 days
+	Purpose string        `json:"purpose"`           // a word or an IRI; empty: "service"
 }
 
 // GrantResult is a grant that was made.
@@ -250,6 +252,8 @@ type GrantResult struct {
 	Grant     GrantLine `json:"grant"`
 	Link      string    `json:"link"`      // for fetch, where pushing is not possible
 	Delivered bool      `json:"delivered"` // the contact's node has acknowledged it
+
+	Preview *ViewPreview `json:"preview,omitempty"` // instead of a grant
 }
 
 // GrantLine is a grant, given or received.
@@ -261,6 +265,7 @@ type GrantLine struct {
 	Name        string    `json:"name"` // the data set
 	Dataset     string    `json:"dataset"`
 	Paths       []string  `json:"paths,omitempty"`
+	View        *ViewLine `json:"view,omitempty"` // of records
 	Purpose     string    `json:"purpose"`
 	From        time.Time `json:"from"`
 	Until       time.Time `json:"until"`
@@ -268,8 +273,19 @@ type GrantLine struct {
 	Deliveries  int       `json:"deliveries"`
 	Files       uint64    `json:"files"` // delivered, by the last head
 	Bytes       uint64    `json:"bytes"`
+	Rows        uint64    `json:"rows,omitempty"` // of records
 	LastVersion uint64    `json:"last_version,omitempty"`
 	LastTime    time.Time `json:"last_time,omitzero"`
+}
+
+// ViewLine is which part of records a grant is on, and how coarse.
+type ViewLine struct {
+	Columns []string  `json:"columns"`
+	Where   []string  `json:"where"`
+	From    time.Time `json:"from,omitzero"`
+	Before  time.Time `json:"before,omitzero"`
+	By      string    `json:"by,omitempty"`
+	Grid    string    `json:"grid,omitempty"`
 }
 
 // GrantsResult is the grants given and received.
@@ -298,10 +314,12 @@ type FetchResult struct {
 	Version   uint64 `json:"version"`
 	Unchanged bool   `json:"unchanged"`
 	Files     uint64 `json:"files"`
-	Bytes     uint64 `json:"bytes"`      // of the whole version
-	Blocks    uint64 `json:"blocks"`     // received now
-	NewBytes  uint64 `json:"new_bytes"`  // ciphertext received now
-	HadBlocks uint64 `json:"had_blocks"` // that were here already
+	Bytes     uint64 `json:"bytes"`             // of the whole version
+	Rows      uint64 `json:"rows,omitempty"`    // of records
+	Content   string `json:"content,omitempty"` // of records: SHA-256, as the giver's preview says it
+	Blocks    uint64 `json:"blocks"`            // received now
+	NewBytes  uint64 `json:"new_bytes"`         // ciphertext received now
+	HadBlocks uint64 `json:"had_blocks"`        // that were here already
 	Millis    int64  `json:"millis"`
 }
 

@@ -155,7 +155,7 @@ func (l *link) tend(ctx context.Context) {
 func (n *Node) housekeeping(ctx context.Context) error {
 	var failed error
 	for _, do := range []func(context.Context) error{
-		n.markClock, n.noteDenials, n.renewLinks, n.finishRevocations, n.checkpoint,
+		n.markClock, n.noteDenials, n.renewLinks, n.finishRevocations, n.dropViews, n.checkpoint,
 	} {
 		failed = errors.Join(failed, do(ctx))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/crypto/canonical"
 	"github.com/traboule/traboule/node/access"
+	"github.com/traboule/traboule/node/view"
 	"github.com/traboule/traboule/protocol"
 	"github.com/traboule/traboule/protocol/envelope"
 	"github.com/traboule/traboule/protocol/grant"
@@ -125,7 +126,7 @@ func (s *serving) deliver(ctx context.Context, d *access.Decision) (*delivered, 
 	if err := checkKind(n.kindOf(d.Grant.Dataset), d.Args); err != nil {
 		return nil, fmt.Errorf("%w: %w", &protocol.Refusal{Code: protocol.Malformed}, err)
 	}
-	head, err := n.vault.ViewHead(ctx, d.Grant.Dataset, viewOf(d.Args.Paths))
+	head, rows, err := n.headOf(ctx, d)
 	if err != nil {
 		return nil, fmt.Errorf("cut the view: %w", err)
 	}
@@ -141,10 +142,44 @@ func (s *serving) deliver(ctx context.Context, d *access.Decision) (*delivered, 
 	if err != nil {
 		return nil, err
 	}
-	if err := n.record(ctx, n.deliveryFact(d, head, uses)); err != nil {
+	if err := n.record(ctx, n.deliveryFact(d, head, rows, uses)); err != nil {
 		return nil, fmt.Errorf("journal the delivery: %w", err)
 	}
 	return &delivered{node: n, sealed: sealed, head: head.Head, digest: digest, view: n.passages.views.hold(digest)}, nil
+}
+
+// headOf cuts what is asked for, and says how many rows of records that is.
+func (n *Node) headOf(ctx context.Context, d *access.Decision) (head vault.SignedHead, rows int, err error) {
+	if len(d.Args.Columns) == 0 {
+		head, err = n.vault.ViewHead(ctx, d.Grant.Dataset, viewOf(d.Args.Paths))
+		return head, 0, err
+	}
+	set, err := n.vault.Lookup(string(d.Grant.Dataset))
+	if err != nil {
+		return head, 0, err
+	}
+	g, known := n.book.givenBy(d.Leaf)
+	if !known {
+		return head, 0, &protocol.Refusal{Code: protocol.Denied}
+	}
+	v, err := n.viewAsked(ctx, set, askedView(d.Args))
+	if err != nil {
+		return head, 0, fmt.Errorf("%w: %w", &protocol.Refusal{Code: protocol.Malformed}, err)
+	}
+	return n.cutView(ctx, set, v, g)
+}
+
+// viewAsked reads a view that must be spelled in the one way.
+func (n *Node) viewAsked(ctx context.Context, d vault.Dataset, asked view.Spec) (*view.View, error) {
+	set, err := n.records(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	v, err := view.Parse(set.Schema(), asked)
+	if err == nil && !sameView(v.Spec(), asked) {
+		err = fmt.Errorf("%w: not in its one spelling", view.ErrBadView)
+	}
+	return v, err
 }
 
 // viewOf is the view that canonical paths ask for; "" is everything.
@@ -157,7 +192,7 @@ func viewOf(paths []string) vault.View {
 	return vault.View{Paths: paths}
 }
 
-func (n *Node) deliveryFact(d *access.Decision, head vault.SignedHead, uses []access.Use) vault.Fact {
+func (n *Node) deliveryFact(d *access.Decision, head vault.SignedHead, rows int, uses []access.Use) vault.Fact {
 	g, _ := n.book.givenBy(d.Leaf)
 	mark := deliveryMark{Invocation: d.Seen.Digest, Expires: d.Seen.Expires, Uses: []usedMark{}}
 	for _, use := range uses {
@@ -165,7 +200,7 @@ func (n *Node) deliveryFact(d *access.Decision, head vault.SignedHead, uses []ac
 	}
 	f := fact(factDelivered, crypto.DatasetScope(d.Grant.Dataset), delivery{
 		Dataset: d.Grant.Dataset, Grant: d.Leaf.Bytes(), Peer: d.Audience, Version: head.Sequence,
-		Files: head.Counts.Files, Bytes: head.Counts.Bytes, Purpose: d.Args.Purpose,
+		Files: head.Counts.Files, Bytes: head.Counts.Bytes, Rows: uint64(rows), Purpose: d.Args.Purpose,
 		Repeated: g.deliveries > 0 && g.last.Version == head.Sequence,
 	})
 	f.Public = canonical.MustMarshal(mark)

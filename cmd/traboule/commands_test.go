@@ -52,7 +52,11 @@ func TestCommandsAndCatalogue(t *testing.T) {
 		c.PersistentFlags().VisitAll(func(f *pflag.Flag) { needed["flag."+f.Name] = true })
 		c.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
 			if !f.Hidden && f.Name != "help" && c.PersistentFlags().Lookup(f.Name) == nil {
-				needed["flag."+name+"."+f.Name] = true
+				key := "flag." + name + "." + f.Name
+				if seen := "flag.view." + f.Name; !messages.Has(key) && messages.Has(seen) {
+					key = seen // what says which part of records is meant says it everywhere
+				}
+				needed[key] = true
 			}
 		})
 	})

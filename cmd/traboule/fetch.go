@@ -33,6 +33,11 @@ func (a *app) showFetch(r node.FetchResult) {
 	if r.Unchanged {
 		key = "fetch.unchanged"
 	}
+	if r.Rows > 0 {
+		a.say("fetch.done-rows", "name", r.Name, "from", r.From, "version", u(r.Version), "rows", u(r.Rows))
+		a.say("fetch.next-rows", "name", r.Name)
+		return
+	}
 	a.say(key, "name", r.Name, "from", r.From, "version", u(r.Version), "files", u(r.Files), "bytes", u(r.Bytes))
 	if !r.Unchanged {
 		a.say("fetch.difference", "blocks", u(r.Blocks), "bytes", u(r.NewBytes), "had", u(r.HadBlocks), "span", strconv.FormatInt(r.Millis, 10)+"ms")

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 func (a *app) grantCommand() *cobra.Command {
 	var q node.GrantRequest
 	var until string
+	view := &q.View
 	c := a.command("grant NAME", "grant", with(problem.NotFound, problem.Unconfirmed), func(cmd *cobra.Command, args []string) error {
 		if q.To == "" {
 			return a.missingFlag(cmd, "to")
@@ -25,12 +27,25 @@ func (a *app) grantCommand() *cobra.Command {
 			return problem.New(problem.Usage, "usage.until", "value", until).Because(err)
 		}
 		q.Name = args[0]
-		return do(cmd.Context(), a, node.Grant, q, a.showGrant)
+		return do(cmd.Context(), a, node.Grant, q, func(r node.GrantResult) {
+			if r.Preview != nil {
+				a.showPreview(q, *r.Preview)
+				return
+			}
+			a.showGrant(r)
+		})
 	})
 	f := c.Flags()
 	f.StringVar(&q.To, "to", "", a.flag("grant", "to"))
 	f.StringArrayVar(&q.Paths, "path", nil, a.flag("grant", "path"))
 	f.StringVar(&until, "until", "30d", a.flag("grant", "until"))
+	f.StringSliceVar(&view.Columns, "columns", nil, a.flag("view", "columns"))
+	f.StringArrayVar(&view.Where, "where", nil, a.flag("view", "where"))
+	f.StringVar(&view.From, "from", "", a.flag("view", "from"))
+	f.StringVar(&view.To, "through", "", a.flag("grant", "through"))
+	f.StringVar(&view.By, "by", "", a.flag("view", "by"))
+	f.StringVar(&view.Grid, "grid", "", a.flag("view", "grid"))
+	f.BoolVar(&q.Preview, "preview", false, a.flag("grant", "preview"))
 	f.StringVar(&q.Purpose, "purpose", "", a.flag("grant", "purpose"))
 	return c
 }
@@ -41,6 +56,9 @@ func (a *app) showGrant(r node.GrantResult) {
 	for _, p := range g.Paths {
 		a.say("grant.path", "path", p)
 	}
+	if g.View != nil {
+		a.say("grant.view", "view", viewText(*g.View))
+	}
 	if r.Delivered {
 		a.say("grant.delivered", "contact", g.Contact)
 		return
@@ -49,6 +67,51 @@ func (a *app) showGrant(r node.GrantResult) {
 	if r.Link != "" {
 		fmt.Fprintln(a.out, r.Link)
 	}
+}
+
+// viewText spells a view as the flags of grant say it.
+func viewText(v node.ViewLine) string {
+	text := strings.Join(v.Columns, ",")
+	for _, c := range v.Where {
+		if c != "*" {
+			text += " where " + c
+		}
+	}
+	if !v.From.IsZero() {
+		text += " from " + v.From.Format(time.RFC3339)
+	}
+	if !v.Before.IsZero() {
+		text += " before " + v.Before.Format(time.RFC3339)
+	}
+	if v.By != "" {
+		text += " by " + v.By
+	}
+	return text
+}
+
+// showPreview shows what would leave.
+func (a *app) showPreview(q node.GrantRequest, p node.ViewPreview) {
+	a.say("preview.done", "contact", q.To, "name", q.Name, "rows", strconv.Itoa(p.Rows), "bytes", u(p.Bytes))
+	if !p.First.IsZero() {
+		a.say("preview.span", "first", p.First.Format(time.RFC3339), "last", p.Last.Format(time.RFC3339))
+	}
+	t := table{}
+	var head []string
+	for _, c := range p.Columns {
+		head = append(head, clean(c.Name))
+	}
+	t.row(head...)
+	for i, row := range p.Sample {
+		if i == len(p.Sample)/2 && p.Rows > len(p.Sample) {
+			t.row("…")
+		}
+		for j := range row {
+			row[j] = clean(row[j])
+		}
+		t.row(row...)
+	}
+	t.print(a.out)
+	a.notices(p.Notices)
 }
 
 // parseUntil reads how long from now a grant lasts: "30d", "12h", "2w", or

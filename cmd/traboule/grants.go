@@ -62,6 +62,9 @@ func (a *app) suspended(why string) {
 // data is the data set, and which part of it.
 func (a *app) data(g node.GrantLine) string {
 	data := clean(g.Name)
+	if g.View != nil {
+		data += " " + clean(viewText(*g.View))
+	}
 	for _, p := range g.Paths {
 		data += " " + clean(p)
 	}
@@ -71,6 +74,9 @@ func (a *app) data(g node.GrantLine) string {
 func (a *app) delivered(g node.GrantLine) string {
 	if g.Deliveries == 0 {
 		return a.text("grants.nothing")
+	}
+	if g.Rows > 0 {
+		return a.text("grants.delivered-rows", "n", strconv.Itoa(g.Deliveries), "rows", u(g.Rows), "time", g.LastTime.Format(time.RFC3339))
 	}
 	return a.text("grants.delivered", "n", strconv.Itoa(g.Deliveries), "files", u(g.Files), "bytes", u(g.Bytes), "time", g.LastTime.Format(time.RFC3339))
 }

@@ -408,6 +408,9 @@ func (s *state) applyReceived(c change) error {
 	d.name, d.kind, d.from, d.generation = b.Name, storage.KindFiles, crypto.DID(b.From), max(d.generation, h.Generation)
 	d.versions = append(otherViews(d.versions, h.View), SignedHead{h, b.Head})
 	slices.SortStableFunc(d.versions, func(x, y SignedHead) int {
+		if storage.IsRowsView(x.View) && storage.IsRowsView(y.View) { // each counts for itself
+			return cmp.Compare(x.Time, y.Time)
+		}
 		return cmp.Or(cmp.Compare(x.Sequence, y.Sequence), cmp.Compare(x.Counts.Files, y.Counts.Files))
 	})
 	s.opened[c.scope] = true

@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 10s
 BENCH   ?= .
-LIMIT_MB = 35
+LIMIT_MB = 40
 
 export CGO_ENABLED ?= 0
 
@@ -18,7 +18,7 @@ help: ## list the verbs
 build: ## build bin/traboule
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/traboule ./cmd/traboule
 
-demo: build ## two real nodes: add, grant, fetch, revoke (FILE=path takes your own)
+demo: build ## two real nodes: import, query, add, grant, fetch, revoke (FILE=path takes your own)
 	@bash cmd/traboule/demo.sh bin/traboule "$(FILE)"
 
 test: ## all tests, and which were skipped

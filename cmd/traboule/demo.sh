@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Two real nodes on this machine, as two processes: Alice shares a folder with
+# Two real nodes on this machine, as two processes: Alice imports what her bank
+# and her meter gave her and asks about it, alone; she shares a folder with
 # Camille, Camille fetches it, Alice closes the passage.
 #
 #   demo.sh TRABOULE [FILE]     FILE: a file or folder of yours instead of the sample
@@ -68,6 +69,34 @@ same() {
 	printf 'Compared: %s files, with content (SHA-256), names, times and modes: all the same.\n' "$(find "$2" -type f | wc -l)"
 }
 
+# statement and meter: three months as a bank and an electricity meter tell them.
+statement() {
+	printf 'OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nCHARSET:1252\n\n'
+	printf '<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>EUR<BANKACCTFROM><BANKID>30002<ACCTID>0000012345'
+	printf '<ACCTTYPE>CHECKING</BANKACCTFROM><BANKTRANLIST><DTSTART>20260701<DTEND>20260930\n'
+	local month
+	for month in 202607 202608 202609; do
+		printf '<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>%s01<TRNAMT>1850,00<NAME>SALARY</STMTTRN>\n' $month
+		printf '<STMTTRN><TRNTYPE>DEBIT<DTPOSTED>%s05<TRNAMT>-640,00<NAME>RENT</STMTTRN>\n' $month
+		printf '<STMTTRN><TRNTYPE>DEBIT<DTPOSTED>%s17<TRNAMT>-2,25<NAME>COFFEE</STMTTRN>\n' $month $month
+	done
+	printf '</BANKTRANLIST></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>\n'
+}
+
+meter() {
+	printf '{"meter_reading": {"usage_point_id": "12345678901234", "start": "2026-07-01", "end": "2026-10-01", "quality": "BRUT",'
+	printf ' "reading_type": {"unit": "Wh", "measurement_kind": "energy", "aggregate": "sum", "measuring_period": "P1D"},'
+	printf ' "interval_reading": ['
+	local month day between=
+	for month in 7 8 9; do
+		for ((day = 1; day <= (month == 9 ? 30 : 31); day++)); do
+			printf '%s{"value": "%d", "date": "2026-%02d-%02d"}' "$between" $((month * 1000 - 2000 + day * day * 37 % 1500)) $month $day
+			between=,
+		done
+	done
+	printf ']}}\n'
+}
+
 folder=$work/pictures
 if [ -n "$source" ]; then
 	[ -e "$source" ] || fail "there is no $source"
@@ -83,6 +112,8 @@ else
 	touch -d '2025-08-15 10:30:00.123456789' "$folder/summer/été.txt" "$folder/summer"
 fi
 head -c 12000000 /dev/urandom >"$work/film.mkv"
+statement >"$work/statement.ofx"
+meter >"$work/meter.json"
 for who in alice camille; do (umask 077 && echo "the passphrase of $who, for the demo" >"$work/$who.secret"); done
 
 say '1. Each makes a node of their own. It is encrypted, and opens with their passphrase.'
@@ -91,31 +122,41 @@ as camille init --words-file "$work/camille.words" >/dev/null
 start alice
 start camille
 
-say '2. They get to know each other: a link, and a fingerprint to compare by voice.'
+say '2. Alice imports what her bank and her meter let her download. Files are known by their content.'
+(
+	cd "$work"
+	as alice import statement.ofx meter.json
+	as alice import statement.ofx
+	as alice query bank-operations --columns date,label,amount --from 2026-09-01
+	as alice query electricity-daily --by month
+	as alice plot electricity-daily
+)
+
+say '3. They get to know each other: a link, and a fingerprint to compare by voice.'
 as camille card --name Camille >/dev/null 2>&1
 link=$(as alice card --name Alice)
 as camille contact add "$link" --name alice
 as alice contact list
 as alice contact confirm Camille
 
-say '3. Alice adds a folder. Only ciphertext is written.'
+say '4. Alice adds a folder. Only ciphertext is written.'
 as alice add "$folder" --name pictures
 as alice list
 
-say '4. She opens a passage to Camille, for thirty days. Camille fetches what it gives.'
+say '5. She opens a passage to Camille, for thirty days. Camille fetches what it gives.'
 as alice grant pictures --to Camille --until 30d
 as camille fetch pictures
 as camille open pictures --to "$work/opened"
 same "$folder" "$work/opened"
 
-say '5. A new version: only what is new travels.'
+say '6. A new version: only what is new travels.'
 echo 'added later' >"$folder/added-later.txt"
 as alice add "$folder" --name pictures
 as camille fetch pictures
 as camille open pictures --to "$work/opened-again"
 same "$folder" "$work/opened-again"
 
-say '6. Alice changes her mind while a slow transfer runs: it stops.'
+say '7. Alice changes her mind while a slow transfer runs: it stops.'
 as alice add "$work/film.mkv" --name film
 grant=$(as alice grant film --to Camille --json | sed -n 's/.*"id": "\(.*\)",*/\1/p' | head -1)
 got=0
@@ -129,11 +170,11 @@ wait "$fetching" || got=$?
 sed 's/^/  camille: /' "$work/fetch.out"
 [ "$got" = 7 ] || [ "$got" = 130 ] || fail "the fetch ended with $got, expected 7 (refused)"
 
-say '7. And after: refused, to Camille with the reason.'
+say '8. And after: refused, to Camille with the reason.'
 refused 7 camille fetch "$grant"
 
-say '8. Both can say what happened.'
+say '9. Both can say what happened.'
 as alice log
 as camille log
 
-say 'That is all: Alice keeps her data, opened one passage, closed another, and nobody stood in between.'
+say 'That is all: Alice keeps her data, asks it herself, opened one passage, closed another, and nobody stood in between.'

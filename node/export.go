@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/storage"
 	"github.com/traboule/traboule/storage/record"
@@ -61,22 +62,43 @@ func (n *Node) export(ctx context.Context, q ExportRequest, progress func(Progre
 	if err := os.MkdirAll(q.To, 0o700); err != nil {
 		return r, about(err, "path", q.To)
 	}
-	if err := os.WriteFile(filepath.Join(q.To, "README.txt"), []byte(q.Note), 0o600); err != nil {
+	if err := writeNote(filepath.Join(q.To, noteName), q.Note); err != nil {
 		return r, about(err, "path", q.To)
 	}
+	folders := folderNames(n.vault.Datasets())
+	var failed error // of the first that could not be written; the others are, all the same
 	for i, d := range list {
 		progress(Progress{Step: "write", Files: int64(i), FileTotal: int64(len(list))})
 		head, ok := d.Latest()
 		if !ok {
 			continue
 		}
-		e, err := n.exportDataset(ctx, d, head, q.To)
-		if err != nil {
-			return r, about(err, "name", d.Name, "path", filepath.Join(q.To, e.Folder))
+		e, err := n.exportDataset(ctx, d, head, q.To, folders[d.DID])
+		switch {
+		case ctx.Err() != nil:
+			return r, ctx.Err()
+		case err == nil:
+			r.Datasets = append(r.Datasets, e)
+		case failed == nil:
+			failed = about(err, "name", d.Name, "path", filepath.Join(q.To, e.Folder))
 		}
-		r.Datasets = append(r.Datasets, e)
 	}
-	return r, nil
+	return r, failed
+}
+
+// noteName is the file that says what the folder holds.
+const noteName = "README.txt"
+
+// writeNote writes the note, unless something else is there.
+func writeNote(path, note string) error {
+	before, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return os.WriteFile(path, []byte(note), 0o600)
+	case err == nil && string(before) != note:
+		return problem.New(problem.Exists, "file.exists", "path", path)
+	}
+	return err
 }
 
 // exportMark says which version a folder holds.
@@ -84,36 +106,75 @@ type exportMark struct {
 	Dataset  string `json:"dataset"`
 	Sequence uint64 `json:"sequence"`
 	View     string `json:"view,omitempty"`
+	Begun    bool   `json:"begun,omitempty"` // and not whole yet
 }
 
-func (n *Node) exportDataset(ctx context.Context, d vault.Dataset, head storage.Head, to string) (ExportedDataset, error) {
-	e := ExportedDataset{Name: d.Name, Folder: folderName(d)}
-	folder := filepath.Join(to, e.Folder)
-	mark := exportMark{Dataset: string(d.DID), Sequence: head.Sequence, View: head.View}
-	if b, err := os.ReadFile(filepath.Join(folder, doneMark)); err == nil {
+// claim makes the folder ours to write into, unless it holds what no export
+// has put there; there says that it holds the version whole.
+func (m exportMark) claim(folder string) (there bool, err error) {
+	begun := m
+	begun.Begun = true
+	b, err := os.ReadFile(filepath.Join(folder, doneMark))
+	if err == nil {
 		var before exportMark
-		if json.Unmarshal(b, &before) != nil || before != mark {
-			return e, problem.New(problem.Exists, "file.exists", "path", folder)
+		if json.Unmarshal(b, &before) != nil || before != m && before != begun {
+			return false, problem.New(problem.Exists, "file.exists", "path", folder)
 		}
-		e.There = true
+		return before == m, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if list, err := os.ReadDir(folder); err == nil && len(list) > 0 {
+		return false, problem.New(problem.Exists, "file.exists", "path", folder)
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return false, err
+	}
+	return false, begun.write(folder)
+}
+
+func (m exportMark) write(folder string) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, doneMark), append(b, '\n'), 0o600)
+}
+
+func (n *Node) exportDataset(ctx context.Context, d vault.Dataset, head storage.Head, to, name string) (e ExportedDataset, err error) {
+	e = ExportedDataset{Name: d.Name, Folder: name}
+	folder := filepath.Join(to, e.Folder)
+	mark := exportMark{Dataset: string(d.DID), Sequence: head.Sequence, View: head.View}
+	if e.There, err = mark.claim(folder); err != nil {
 		return e, err
 	}
-	var err error
 	if d.Kind == storage.KindRecords {
 		e.Rows, err = n.exportRecords(ctx, d, folder, e.There)
 	} else if e.Files = head.Counts.Files; !e.There {
 		err = n.vault.Export(ctx, d.DID, filepath.Join(folder, "files"), vault.ExportOptions{Overwrite: true})
 	}
-	if err != nil {
+	if err != nil || e.There {
 		return e, err
 	}
-	b, err := json.Marshal(mark)
-	if err != nil {
-		return e, err
+	return e, mark.write(folder)
+}
+
+// folderNames gives each data set a folder of its own, also those whose names
+// differ in what a folder cannot be called, or only in case.
+func folderNames(all []vault.Dataset) map[crypto.DID]string {
+	taken, names := map[string]int{strings.ToLower(noteName): 1}, map[crypto.DID]string{}
+	for _, d := range all {
+		names[d.DID] = folderName(d)
+		taken[strings.ToLower(names[d.DID])]++
 	}
-	return e, os.WriteFile(filepath.Join(folder, doneMark), append(b, '\n'), 0o600)
+	for did, name := range names {
+		if taken[strings.ToLower(name)] > 1 {
+			text := string(did)
+			names[did] = name + "_" + text[len(text)-12:]
+		}
+	}
+	return names
 }
 
 // folderName is a data set's name as a folder may be called.

@@ -92,6 +92,9 @@ func (a *app) showImported(f node.ImportedFile, dry bool) {
 		a.say("imported.file", "file", f.File, "format", f.Format)
 	}
 	for _, k := range f.Kinds {
+		if f.Refused != nil { // of what had been read nothing was taken
+			break
+		}
 		a.showKind(k)
 		for _, s := range k.Sums {
 			a.say("imported.sum", "field", s.Field, "sum", strings.TrimSpace(s.Sum+" "+a.unit(s.Unit)+s.Currency))

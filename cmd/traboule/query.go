@@ -72,18 +72,19 @@ func parts[Q, R any](ctx context.Context, a *app, op node.Operation[Q, R], reque
 	if err != nil {
 		return result, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var failed error // of take: perhaps with the last part, when there is nothing left to cancel
 	result, err = op.Do(ctx, c, request, func(p node.Progress) {
-		if p.Part == nil || ctx.Err() != nil {
+		if p.Part == nil || failed != nil || ctx.Err() != nil {
 			return
 		}
-		if err := take(p.Part); err != nil {
-			cancel(err)
+		if failed = take(p.Part); failed != nil {
+			cancel()
 		}
 	})
-	if cause := context.Cause(ctx); cause != nil && err != nil {
-		err = cause
+	if failed != nil {
+		err = problem.New(problem.Unexpected, "output.not-written").Because(failed)
 	}
 	if closing := c.close(); err == nil {
 		err = closing
@@ -106,6 +107,11 @@ func (a *app) queryTo(ctx context.Context, q node.QueryRequest, to string) error
 		out = f
 	}
 	r, err := parts(ctx, a, node.Query, q, func(b []byte) error { _, err := out.Write(b); return err })
+	if f, ok := out.(*os.File); ok && to != "" && err == nil {
+		if syncing := f.Sync(); syncing != nil {
+			err = problem.New(problem.Unexpected, "file.not-written", "path", to).Because(syncing)
+		}
+	}
 	if err != nil {
 		if to != "" {
 			os.Remove(to)

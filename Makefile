@@ -18,7 +18,7 @@ help: ## list the verbs
 build: ## build bin/traboule
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/traboule ./cmd/traboule
 
-demo: build ## two real nodes: import, query, add, grant, fetch, revoke (FILE=path takes your own)
+demo: build ## two real nodes: import, query, add, grant, a view, fetch, revoke (FILE=path takes your own)
 	@bash cmd/traboule/demo.sh bin/traboule "$(FILE)"
 
 test: ## all tests, and which were skipped

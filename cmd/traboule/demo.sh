@@ -156,7 +156,13 @@ as camille fetch pictures
 as camille open pictures --to "$work/opened-again"
 same "$folder" "$work/opened-again"
 
-say '7. Alice changes her mind while a slow transfer runs: it stops.'
+say '7. Of her meter Camille may see months, no days: she looks at what would leave, and that is what Camille gets.'
+as alice grant electricity-daily --to Camille --columns day,energy/sum --by month --preview
+as alice grant electricity-daily --to Camille --columns day,energy/sum --by month
+as camille fetch electricity-daily
+as camille query electricity-daily
+
+say '8. Alice changes her mind while a slow transfer runs: it stops.'
 as alice add "$work/film.mkv" --name film
 grant=$(as alice grant film --to Camille --json | sed -n 's/.*"id": "\(.*\)",*/\1/p' | head -1)
 got=0
@@ -170,10 +176,10 @@ wait "$fetching" || got=$?
 sed 's/^/  camille: /' "$work/fetch.out"
 [ "$got" = 7 ] || [ "$got" = 130 ] || fail "the fetch ended with $got, expected 7 (refused)"
 
-say '8. And after: refused, to Camille with the reason.'
+say '9. And after: refused, to Camille with the reason.'
 refused 7 camille fetch "$grant"
 
-say '9. Both can say what happened.'
+say '10. Both can say what happened.'
 as alice log
 as camille log
 

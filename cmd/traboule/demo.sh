@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Two real nodes on this machine, as two processes: Alice imports what her bank
-# and her meter gave her and asks about it, alone; she shares a folder with
+# and her meter gave her and asks about it, alone; she shares a folder, and months of readings, with
 # Camille, Camille fetches it, Alice closes the passage.
 #
 #   demo.sh TRABOULE [FILE]     FILE: a file or folder of yours instead of the sample

@@ -288,9 +288,6 @@ func (b *book) applyDelivered(f delivery, rec vault.Recorded) error {
 	}
 	if g, ok := b.given[c]; ok {
 		g.deliveries++
-		if to, known := b.contacts[g.Audience]; known && to.card.Node == f.Peer {
-			g.acknowledged = true // who fetches has the grant; whom they passed it on to may have it from elsewhere
-		}
 		g.last, g.lastTime = f, time.Unix(rec.Time, 0)
 	}
 	return nil

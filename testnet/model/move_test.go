@@ -81,6 +81,9 @@ func (m move) String() string {
 		}
 	case remove, revoke, fetch, overtake, blackout, edge, putBack, restore:
 		fmt.Fprintf(&b, " #%d", m.of)
+		if m.verb == restore && m.seed%2 == 0 {
+			b.WriteString(", on another machine")
+		}
 	case give:
 		fmt.Fprintf(&b, " #%d to %s, view %q, for %v", m.of, names[m.with], m.view, m.span)
 	case present:

@@ -260,7 +260,7 @@ func (n *Node) applyReceived(rec vault.Recorded) error {
 	}
 	c := chain[grant.LinkGrant].CID()
 	since := time.Unix(rec.Time, 0)
-	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since, place: rec.Seq, kept: since, over: n.gate.Revoked(chain)}
+	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since, place: rec.Seq, kept: since, over: f.Over || n.gate.Revoked(chain)}
 	if before, ok := b.received[c]; ok {
 		next.since, next.place, next.over = before.since, before.place, before.over || next.over
 		next.last, next.at, next.count = before.last, before.at, before.count

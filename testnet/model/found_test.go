@@ -36,6 +36,15 @@ var found = []struct {
 		{number: 10, verb: restore, who: ada, of: 8},
 		{number: 11, verb: confirm, who: ada},
 	}},
+	{"what was over, in the words of somebody who was no contact, was not any more after a start", []move{
+		{number: 1, verb: meet, who: ada, with: cleo},
+		{number: 2, verb: add, who: ada},
+		{number: 3, verb: dismiss, who: cleo, with: ada},
+		{number: 4, verb: give, who: ada, with: cleo, of: 2, span: 720 * time.Hour},
+		{number: 5, verb: remove, who: ada, of: 2},
+		{number: 6, verb: fetch, who: cleo, of: 4},
+		{number: 7, verb: crash, who: cleo},
+	}},
 	{"two versions were signed with one number by two homes from one backup", []move{
 		{number: 1, verb: meet, who: ada, with: cleo},
 		{number: 2, verb: add, who: ada},

@@ -114,6 +114,35 @@ func TestCheckpointChangesNothing(t *testing.T) {
 	bob.sound()
 }
 
+// TestCheckpointKnowsWhoHasAGrant: a grant that its grantee has because they
+// fetched by its link is not pending again after a checkpoint that leaves out
+// that delivery, or the contact as it was then.
+func TestCheckpointKnowsWhoHasAGrant(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("letters", tree{"a": "1"})
+	bob.leave()
+	g := do(alice, Grant, GrantRequest{Name: "letters", To: "bob", For: 90 * day})
+	bob.start()
+	do(bob, Fetch, FetchRequest{Grant: g.Link})
+	if alice.given(g.Grant.ID).State != "live" {
+		t.Fatal("who fetches has the grant")
+	}
+	do(alice, ContactConfirm, NameRequest{Name: "bob"})
+	for range 2 {
+		alice.leave() // nothing is handed over any more
+		alice.shortens()
+		if err := alice.Node.Close(); err != nil {
+			t.Fatal(err)
+		}
+		alice.open()
+		if state := alice.given(g.Grant.ID).State; state != "live" {
+			t.Errorf("after a checkpoint and a start it is %s", state)
+		}
+		alice.start()
+	}
+}
+
 // TestDeliveriesAreSummedUp: however often a grantee asks, what counts of it is
 // little, in the journal and in a kit; the number stays, and uses stay used.
 func TestDeliveriesAreSummedUp(t *testing.T) {

@@ -88,6 +88,7 @@ type receivedGrant struct {
 	Name      string     `cbor:"name"`  // as the giver calls it
 	Node      crypto.DID `cbor:"node"`
 	Addresses []string   `cbor:"addresses"`
+	Over      bool       `cbor:"over,omitempty"` // its end came before it, in words that are not in the journal
 }
 
 // delivery is a head that was handed out, with all that it opens.

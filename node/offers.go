@@ -279,7 +279,7 @@ func ourName(offered string, dataset crypto.DID) string {
 func (n *Node) keepReceived(ctx context.Context, chain grant.Chain, name string, addresses []string) (received, error) {
 	f := fact(factReceivedGrant, crypto.ReceivedScope(chain.Dataset()), receivedGrant{
 		Dataset: chain.Dataset(), Chain: chain.Tokens(), Name: name, Node: chain[grant.LinkNode].Audience,
-		Addresses: append([]string{}, addresses...),
+		Addresses: append([]string{}, addresses...), Over: n.gate.Revoked(chain),
 	})
 	if err := n.record(ctx, f); err != nil {
 		return received{}, err

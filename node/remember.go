@@ -260,7 +260,7 @@ func (n *Node) applyReceived(rec vault.Recorded) error {
 	}
 	c := chain[grant.LinkGrant].CID()
 	since := time.Unix(rec.Time, 0)
-	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since, place: rec.Seq, kept: since, over: n.gate.Revoked(chain)}
+	next := &received{receivedGrant: f, chain: chain, grant: g, cid: c, since: since, place: rec.Seq, kept: since, over: f.Over || n.gate.Revoked(chain)}
 	if before, ok := b.received[c]; ok {
 		next.since, next.place, next.over = before.since, before.place, before.over || next.over
 		next.last, next.at, next.count = before.last, before.at, before.count
@@ -288,9 +288,6 @@ func (b *book) applyDelivered(f delivery, rec vault.Recorded) error {
 	}
 	if g, ok := b.given[c]; ok {
 		g.deliveries++
-		if to, known := b.contacts[g.Audience]; known && to.card.Node == f.Peer {
-			g.acknowledged = true // who fetches has the grant; whom they passed it on to may have it from elsewhere
-		}
 		g.last, g.lastTime = f, time.Unix(rec.Time, 0)
 	}
 	return nil

@@ -55,6 +55,28 @@ func TestRevokeStopsFetch(t *testing.T) {
 	bob.sound()
 }
 
+// TestEndHeardBeforeItsGrant: what a stranger's node says is over is remembered
+// in memory alone; once its grant is taken in, and listed as revoked, it stays
+// so.
+func TestEndHeardBeforeItsGrant(t *testing.T) {
+	t.Parallel()
+	alice, bob := neighbours(t)
+	alice.add("notes", tree{"a": "1"})
+	do(bob, ContactRemove, NameRequest{Name: "alice"})
+	r := do(alice, Grant, GrantRequest{Name: "notes", To: "bob"})
+	if do(alice, Revoke, NameRequest{Name: r.Grant.ID}).Notified {
+		t.Error("a stranger's word is acknowledged")
+	}
+	fails(bob, Fetch, FetchRequest{Grant: r.Link}, "refused.revoked")
+	for range 2 {
+		if state := bob.gotten(r.Grant.ID).State; state != "revoked" {
+			t.Errorf("bob's grant is %s", state)
+		}
+		bob.shortens()
+		bob.restart()
+	}
+}
+
 // TestBroughtRevocationStopsFetch: so does a record that somebody else brings.
 func TestBroughtRevocationStopsFetch(t *testing.T) {
 	t.Parallel()

@@ -142,7 +142,7 @@ func (s *serving) deliver(ctx context.Context, d *access.Decision) (*delivered, 
 	if err != nil {
 		return nil, err
 	}
-	if err := n.record(ctx, n.deliveryFact(d, head, rows, uses)); err != nil {
+	if err := n.record(ctx, n.deliveryFacts(d, head, rows, uses)...); err != nil {
 		return nil, fmt.Errorf("journal the delivery: %w", err)
 	}
 	return &delivered{node: n, sealed: sealed, head: head.Head, digest: digest, view: n.passages.views.hold(digest)}, nil
@@ -192,8 +192,18 @@ func viewOf(paths []string) vault.View {
 	return vault.View{Paths: paths}
 }
 
-func (n *Node) deliveryFact(d *access.Decision, head vault.SignedHead, rows int, uses []access.Use) vault.Fact {
+// deliveryFacts are the delivery, and that the grantee's node has the grant if
+// nothing said so before. Whom they passed it on to may have it from elsewhere.
+func (n *Node) deliveryFacts(d *access.Decision, head vault.SignedHead, rows int, uses []access.Use) []vault.Fact {
 	g, _ := n.book.givenBy(d.Leaf)
+	facts := []vault.Fact{deliveryFact(d, g, head, rows, uses)}
+	if to, known := n.book.contactOf(g.Audience); known && to.card.Node == d.Audience && !g.acknowledged {
+		facts = append(facts, fact(factAcknowledged, crypto.DatasetScope(g.Dataset), acknowledgement{Grant: d.Leaf.Bytes()}))
+	}
+	return facts
+}
+
+func deliveryFact(d *access.Decision, g given, head vault.SignedHead, rows int, uses []access.Use) vault.Fact {
 	mark := deliveryMark{Invocation: d.Seen.Digest, Expires: d.Seen.Expires, Uses: []usedMark{}}
 	for _, use := range uses {
 		mark.Uses = append(mark.Uses, usedMark{Delegation: use.Delegation.Bytes(), Head: use.Head})

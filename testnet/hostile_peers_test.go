@@ -229,7 +229,9 @@ func misbehave() int {
 	in := make(chan string)
 	go func() {
 		defer close(in)
-		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		lines := bufio.NewScanner(os.Stdin)
+		lines.Buffer(nil, 1<<20) // the plan holds a chain for each that was overheard
+		for lines.Scan() {
 			in <- lines.Text()
 		}
 	}()

@@ -93,7 +93,7 @@ func newSiege(t *testing.T) *siege {
 	for i := range 4 {
 		name := fmt.Sprint("Camille ", i)
 		g := newGuest(t, giver, name)
-		for range 2 {
+		for range disktest.Runs(t, 2, 6) { // each is good for 3,600 openings in an hour
 			link := do(t, giver, node.Grant, node.GrantRequest{Name: "diary", To: name}).Link
 			h.readers = append(h.readers, reader{g, g.chain(t, link)})
 		}

@@ -263,10 +263,17 @@ func (s *segment) broken(head []byte, rest int64) error {
 		return err
 	}
 	all := append(head, body...)
-	if len(bytes.Trim(body, "\x00")) == 0 || holed(all, s.off) && !holdsFrame(all) {
+	if len(bytes.Trim(body, "\x00")) == 0 || (beginsUnwritten(all, s.off) || holed(all, s.off)) && !holdsFrame(all) {
 		return errUnfinished
 	}
 	return damage
+}
+
+// beginsUnwritten tells whether a frame that stands at off has nothing but zeros
+// in the first sector it reaches into, however little of it: what should stand
+// there is its magic, and no single wrong bit makes zeros of that.
+func beginsUnwritten(b []byte, off int64) bool {
+	return len(bytes.Trim(b[:min(len(b), int(sector-off%sector))], "\x00")) == 0
 }
 
 // holed tells whether a sector of what stands at off was never written: it has

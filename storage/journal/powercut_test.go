@@ -147,9 +147,48 @@ func TestHole(t *testing.T) {
 			if err == nil {
 				j.Close()
 			}
-			if known := to-from >= sector/8; known && last && (err != nil || r.Dropped == 0) || !last && err == nil {
+			if known := at <= start || to-from >= sector/8; known && last && (err != nil || r.Dropped == 0) || !last && err == nil {
 				t.Errorf("bytes %d to %d not written, the last frame: %v: %v", from, to, last, err)
 			}
+		}
+	}
+}
+
+// TestHoleAnywhere: wherever in a sector the last frame begins, and whichever of
+// its sectors were never written, it is dropped, and what was before it is kept.
+func TestHoleAnywhere(t *testing.T) {
+	const name = dir + "/00000001.log"
+	opt := Options{VaultID: small.VaultID}
+	for before := range sector {
+		d := disktest.NewDisk()
+		j, _ := open(t, d, opt)
+		add(t, j, Entry{Body: bytes.Repeat([]byte("b"), before)})
+		start := j.Segments()[0].Size
+		add(t, j, Entry{Body: bytes.Repeat([]byte("x"), 900)})
+		j.Close()
+		whole := disktest.Read(t, d, name)
+		var holes [][2]int64
+		for from := start; from < int64(len(whole)); {
+			to := min((from/sector+1)*sector, int64(len(whole)))
+			holes = append(holes, [2]int64{from, to})
+			from = to
+		}
+		for lost := 1; lost < 1<<len(holes); lost++ {
+			harmed := bytes.Clone(whole)
+			for i, h := range holes {
+				if lost>>i&1 == 1 {
+					clear(harmed[h[0]:h[1]])
+				}
+			}
+			disktest.Write(t, d, name, harmed)
+			j, r, got, err := reopen(d, opt)
+			if err != nil {
+				t.Fatalf("a frame at %d (%d in its sector), sectors %b of %d never written: %v", start, start%sector, lost, len(holes), err)
+			}
+			if r.Dropped == 0 || len(got) != 1 {
+				t.Fatalf("a frame at %d, sectors %b never written: %d bytes dropped, %d entries left", start, lost, r.Dropped, len(got))
+			}
+			j.Close()
 		}
 	}
 }

@@ -29,7 +29,44 @@ func (c *city) compare() error {
 			return fmt.Errorf("at %s's: %w", h.name(), err)
 		}
 	}
+	return c.compareHanded()
+}
+
+// compareHanded holds against the truth what givers list as handed over since
+// the last move: it is there, or was before the grantee's home was put back.
+func (c *city) compareHanded() error {
+	for number, g := range c.truth.grants {
+		giver := &c.truth.books[g.from]
+		if giver.handed[number] || c.stateGiven(number) != "live" {
+			continue
+		}
+		if !c.truth.books[g.to].received[number] {
+			return fmt.Errorf("at %s's: #%d is listed as handed over, and %s does not list it", names[g.from], number, names[g.to])
+		}
+		giver.handed[number] = true
+	}
 	return nil
+}
+
+// stateGiven is the state in which the giver of a grant lists it, if they do.
+func (c *city) stateGiven(number int) string {
+	line, _ := c.givenLine(number)
+	return line.State
+}
+
+// givenLine is what the giver of a grant lists of it, if their node runs.
+func (c *city) givenLine(number int) (line node.GrantLine, listed bool) {
+	g := c.truth.grants[number]
+	if !c.truth.up[g.from] || !c.truth.books[g.from].given[number] {
+		return line, false
+	}
+	r, err := call(c.homes[g.from], node.Grants, node.None{})
+	for _, line := range r.Given {
+		if err == nil && line.ID == c.grants[number].id {
+			return line, true
+		}
+	}
+	return line, false
 }
 
 func (c *city) compareGrants(h *home) error {
@@ -81,7 +118,7 @@ func (c *city) compareLines(h *home, way string, lines []node.GrantLine, want ma
 	for id := range found {
 		for number, s := range c.grants {
 			if s.id == id && way == "received" && c.mayHaveCome(number) {
-				c.arrives(number) // between two moves, as is right
+				book.received[number] = true // between two moves, as is right
 				delete(found, id)
 			}
 		}
@@ -116,10 +153,13 @@ func (c *city) stateOf(h *home, number int, way string) []string {
 	if now.After(g.until.Add(slack)) {
 		return states
 	}
-	if way == "given" && book.suspended {
+	switch {
+	case way == "given" && book.suspended:
 		return append(states, "suspended")
+	case way == "given" && !book.handed[number]:
+		return append(states, "live", "pending") // see compareHanded
 	}
-	return append(states, "live", "pending")
+	return append(states, "live")
 }
 
 func (c *city) compareSets(h *home) error {
@@ -220,7 +260,10 @@ func (c *city) lateGrant(number int) error {
 	if !listed {
 		return fmt.Errorf("%s's grant #%d does not reach %s", names[g.from], number, names[g.to])
 	}
-	c.arrives(number)
+	c.truth.books[g.to].received[number] = true
+	if c.stateGiven(number) == "pending" {
+		return fmt.Errorf("%s does not learn that %s has #%d", names[g.from], names[g.to], number)
+	}
 	return nil
 }
 

@@ -22,27 +22,50 @@ func (c *city) fetch(m move) error {
 	if !c.truth.up[g.to] {
 		return nil
 	}
-	name := s.id
-	if !c.truth.books[g.to].received[m.of] {
-		name = s.link
-	}
 	h, tries, before := c.homes[g.to], 0, c.deliveries(m.of)
 	var r node.FetchResult
-	var err error
+	var err, differs error
 	took := h.during(func() {
-		err = c.insist(func() error {
+		err = c.insist(c.truth.joined(g.to, g.from), func() (err error) {
 			tries++
+			began := h.now()
+			name := s.id
+			if !c.truth.books[g.to].received[m.of] {
+				name = s.link
+			}
 			r, err = call(h, node.Fetch, node.FetchRequest{Grant: name})
-			if !c.truth.joined(g.to, g.from) {
-				return errors.Join(err) // one try is enough
+			if name == s.link {
+				differs = errors.Join(differs, c.tookLink(m.of, span{began, h.now()}, err))
 			}
 			return err
 		})
 	})
-	if differs := c.recount(m.of, before, tries, err == nil || key(err) == "fetch.old-head"); differs != nil {
+	if differs == nil {
+		differs = c.recount(m.of, before, tries, err == nil || key(err) == "fetch.old-head")
+	}
+	if differs != nil {
 		return fmt.Errorf("%w; the fetch ended with %v", differs, err)
 	}
+	if !c.truth.books[g.to].received[m.of] {
+		return nil
+	}
 	return c.fetched(m.of, took, r, err)
+}
+
+// tookLink compares what a fetch by a grant's link said of the link. One that
+// has not ended is taken in before anybody is asked, and so whoever is away.
+func (c *city) tookLink(number int, took span, err error) error {
+	g := c.truth.grants[number]
+	switch expired := key(err) == "grant.expired"; {
+	case expired && took.to.Before(g.until.Add(-slack)):
+		return errors.New("a link was refused as expired before its time")
+	case expired:
+		return nil
+	case took.from.After(g.until.Add(slack)):
+		return fmt.Errorf("an expired link is taken: %v", err)
+	}
+	c.truth.books[g.to].received[number] = true
+	return nil
 }
 
 // fetched compares what came of a fetch that took some time of the grantee's
@@ -50,17 +73,6 @@ func (c *city) fetch(m move) error {
 func (c *city) fetched(number int, took span, r node.FetchResult, err error) error {
 	g := c.truth.grants[number]
 	grantee, giver := &c.truth.books[g.to], &c.truth.books[g.from]
-	if !grantee.received[number] { // by its link
-		switch expired := key(err) == "grant.expired"; {
-		case expired && took.to.Before(g.until.Add(-slack)):
-			return errors.New("a link was refused as expired before its time")
-		case expired:
-			return nil
-		case took.from.After(g.until.Add(slack)):
-			return fmt.Errorf("an expired link is taken: %v", err)
-		}
-		grantee.received[number] = true
-	}
 	if !c.truth.joined(g.to, g.from) {
 		if !outOfReach(err) {
 			return fmt.Errorf("nobody can have answered, and the fetch ended with %v", err)
@@ -112,18 +124,8 @@ func codeOf(err error) (protocol.Code, bool) {
 // deliveries is how many heads the giver of a grant has written down, as its
 // node says; -1 if it does not run or does not know the grant.
 func (c *city) deliveries(number int) int {
-	g := c.truth.grants[number]
-	if !c.truth.up[g.from] || !c.truth.books[g.from].given[number] {
-		return -1
-	}
-	r, err := call(c.homes[g.from], node.Grants, node.None{})
-	if err != nil {
-		return -1
-	}
-	for _, line := range r.Given {
-		if line.ID == c.grants[number].id {
-			return line.Deliveries
-		}
+	if line, listed := c.givenLine(number); listed {
+		return line.Deliveries
 	}
 	return -1
 }

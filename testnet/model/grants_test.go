@@ -72,7 +72,8 @@ func (c *city) keep(m move, r node.GrantResult, now span) error {
 	}
 	c.grants[m.number] = &signed{id: r.Grant.ID, link: r.Link, chain: chain, below: map[int]grant.Chain{}}
 	c.truth.grants[m.number] = granted{set: m.of, from: m.who, to: m.with, view: m.view, until: r.Grant.Until}
-	c.truth.books[m.who].given[m.number] = true
+	book := &c.truth.books[m.who]
+	book.given[m.number] = true
 	if until := r.Grant.Until; until.Before(now.from.Add(m.span-slack)) || until.After(now.to.Add(m.span+slack)) {
 		return fmt.Errorf("the grant ends at %v", until)
 	}
@@ -80,15 +81,9 @@ func (c *city) keep(m move, r node.GrantResult, now span) error {
 		if yes, sure := c.truth.accepts(m.number, c.homes[m.with].nowish()); !c.truth.linked(m.who, m.with) || !yes && sure {
 			return errors.New("a grant was delivered to somebody who cannot have taken it")
 		}
-		c.arrives(m.number)
+		c.truth.books[m.with].received[m.number], book.handed[m.number] = true, true
 	}
 	return nil
-}
-
-// arrives is the grantee's node taking a grant, and the giver's learning it.
-func (c *city) arrives(number int) {
-	g := c.truth.grants[number]
-	c.truth.books[g.to].received[number], c.truth.books[g.from].handed[number] = true, true
 }
 
 // takes is a grantee's node taking a version.

@@ -70,20 +70,6 @@ func TestHistories(t *testing.T) {
 	t.Logf("%d histories of %d moves in all, from seed %d", count, moves, first)
 }
 
-// found are seeds that once told a fault of the program's.
-var found = []uint64{205, 564}
-
-func TestSeedsThatFoundFaults(t *testing.T) {
-	for _, seed := range found {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			history := draw(seed, length)
-			if err := run(t, history); err != nil {
-				t.Error(report(t, seed, history, err))
-			}
-		})
-	}
-}
-
 var shrinking = flag.Bool("shrink", true, "look for the shortest history that fails")
 
 // report tells a difference, with the shortest history that still differs.

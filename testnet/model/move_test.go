@@ -81,6 +81,9 @@ func (m move) String() string {
 		}
 	case remove, revoke, fetch, overtake, blackout, edge, putBack, restore:
 		fmt.Fprintf(&b, " #%d", m.of)
+		if m.verb == restore && m.seed%2 == 0 {
+			b.WriteString(", on another machine")
+		}
 	case give:
 		fmt.Fprintf(&b, " #%d to %s, view %q, for %v", m.of, names[m.with], m.view, m.span)
 	case present:
@@ -207,10 +210,22 @@ func (a *author) drawPresent() {
 	}
 	a.write(m)
 	if m.hand == "own" && a.rng.IntN(2) == 0 {
-		if a.rng.IntN(2) == 0 {
-			a.write(move{verb: crash, who: g.who})
-		}
+		a.forgetful(g)
 		a.write(move{verb: present, who: g.with, of: g.number, hand: "replay"})
+	}
+}
+
+// forgetful has a giver start anew, perhaps, or make the home anew from a kit
+// that has a later delivery than the last one by hand.
+func (a *author) forgetful(g move) {
+	switch a.rng.IntN(4) {
+	case 0:
+		a.write(move{verb: fetch, who: g.with, of: g.number})
+		saved := a.write(move{verb: kit, who: g.who})
+		a.write(move{verb: restore, who: g.who, of: saved.number})
+		a.write(move{verb: confirm, who: g.who})
+	case 1:
+		a.write(move{verb: crash, who: g.who})
 	}
 }
 

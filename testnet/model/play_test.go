@@ -42,7 +42,7 @@ func (c *city) meet(m move) error {
 	if err != nil {
 		return err
 	}
-	err = c.insist(func() error {
+	err = c.insist(true, func() error {
 		_, err := call(a, node.ContactAdd, node.ContactAddRequest{Link: card.Link, Name: b.name()})
 		return err
 	})
@@ -62,12 +62,12 @@ func (c *city) apart(x, y int) bool {
 	return off > 0
 }
 
-// insist tries something that reaches for another node until it does: the
-// first tries may go over a connection that is dead without anybody's having
-// noticed.
-func (c *city) insist(try func() error) (err error) {
+// insist tries something that reaches for another node until it does, if it
+// can: the first tries may go over a connection that is dead without anybody's
+// having noticed.
+func (c *city) insist(joined bool, try func() error) (err error) {
 	for range 4 {
-		if err = try(); !outOfReach(err) {
+		if err = try(); !outOfReach(err) || !joined {
 			return err
 		}
 		time.Sleep(35 * time.Second)

@@ -49,12 +49,18 @@ func (c *city) restore(m move) error {
 	if err := h.stop(); err != nil {
 		return err
 	}
+	if m.seed%2 == 0 { // on another machine, on which nothing is known of before
+		if err := disk.RemoveAll(h.disk, witnessDir); err != nil {
+			return err
+		}
+	}
+	time.Sleep(2 * time.Second) // two lives do not begin in one second
 	if err := h.makeAnew(kitDir(m.of)); err != nil {
 		return err
 	}
 	book := saved.clone()
 	book.suspended, book.fromKit = true, true
-	time.Sleep(2 * time.Second) // two lives do not begin in one second
+	time.Sleep(2 * time.Second) // another begins where the home finds traces of itself
 	book.life = max(book.life+1, int(h.now().Unix()))
 	c.truth.goesBack(m.who, book)
 	return h.startAnew(running)

@@ -78,7 +78,7 @@ type notebook struct {
 	sets      map[int]version
 	links     map[int]time.Time // when the node's own link above a set was signed
 	given     map[int]bool
-	handed    map[int]bool // given, and the grantee's node has them
+	handed    map[int]bool // given, and the grantee's node said that it has them
 	over      map[int]bool // revocations, ours and those that we were told of
 	untold    map[int]bool // revocations of ours that the grantee has not heard of
 	withdrawn map[passed]bool

@@ -48,9 +48,16 @@ func (n *Node) importFiles(ctx context.Context, q ImportRequest, progress func(P
 // importFile takes in one file. The vault makes one version at a time: a file
 // with rows of several kinds is read once for each.
 func (n *Node) importFile(ctx context.Context, s *importer.Source, into string) (f ImportedFile, err error) {
+	only, err := n.kindInto(ctx, into)
+	if err != nil {
+		return f, err
+	}
 	var done []*record.Schema
 	for {
-		im := &importing{node: n, ctx: ctx, into: into, done: done}
+		im := &importing{node: n, ctx: ctx, into: into, only: only, done: done}
+		if only != "" && done != nil { // the rows of the kind that was meant are in
+			im.into, im.only = "", ""
+		}
 		report, err := importer.Read(ctx, s, &importer.Sink{Take: im.take})
 		if err != nil || report.Refused != nil {
 			im.abort()
@@ -59,10 +66,13 @@ func (n *Node) importFile(ctx context.Context, s *importer.Source, into string) 
 		if done == nil {
 			f = importedFile(report)
 		}
+		if im.kind == nil && im.only != "" && len(report.Kinds) > 0 {
+			return f, problem.New(problem.Usage, "records.other-kind", "name", into, "has", only, "kind", report.Kinds[0].Kind)
+		}
 		if im.kind == nil {
 			return f, nil
 		}
-		if into != "" && len(report.Kinds) > 1 {
+		if into != "" && only == "" && len(report.Kinds) > 1 {
 			im.abort()
 			return f, problem.New(problem.Usage, "records.two-kinds", "file", report.File, "one", report.Kinds[0].Kind, "other", report.Kinds[1].Kind)
 		}
@@ -78,11 +88,28 @@ func (n *Node) importFile(ctx context.Context, s *importer.Source, into string) 
 	}
 }
 
+// kindInto is the kind of a data set of ours; "" where it has no rows yet.
+func (n *Node) kindInto(ctx context.Context, name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	d, err := n.vault.Lookup(name)
+	if err != nil || d.From != "" || len(d.Versions) == 0 { // to be made, or refused where it is opened
+		return "", nil
+	}
+	set, err := n.records(ctx, d)
+	if err != nil {
+		return "", err
+	}
+	return set.Schema().Kind, nil
+}
+
 // importing is the rows of one kind in a file, on their way into a data set.
 type importing struct {
 	node *Node
 	ctx  context.Context
 	into string
+	only string           // the kind of the data set that into names: what is of others goes where it belongs
 	done []*record.Schema // kinds that were taken in before
 
 	kind   *record.Schema // nil while there was no row
@@ -93,7 +120,7 @@ type importing struct {
 
 // take takes rows of the first kind that was not taken in before.
 func (im *importing) take(kind *record.Schema, row record.Row) error {
-	if im.kind == nil && !slices.Contains(im.done, kind) {
+	if im.kind == nil && (im.only == "" || im.only == kind.Kind) && !slices.Contains(im.done, kind) {
 		if err := im.begin(kind); err != nil {
 			return err
 		}
@@ -205,11 +232,15 @@ func (im *importing) dataset(kind *record.Schema) (d vault.Dataset, there bool, 
 // roomForAll says before anything of a file is kept whether there is a place
 // for its rows of every kind.
 func (im *importing) roomForAll(report *importer.Report) error {
+	others := *im
+	if im.only != "" {
+		others.into = ""
+	}
 	for _, k := range report.Kinds {
 		if k.Schema == im.kind || slices.Contains(im.done, k.Schema) {
 			continue
 		}
-		if _, _, err := im.dataset(k.Schema); err != nil {
+		if _, _, err := others.dataset(k.Schema); err != nil {
 			return err
 		}
 	}

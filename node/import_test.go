@@ -117,3 +117,24 @@ func TestImportsAtOnce(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 }
+
+// Of a file of several kinds the rows of its own kind go into the data set that
+// is named, and the others where they belong.
+func TestImportIntoOneOfTwo(t *testing.T) {
+	p := newPerson(t, "ada", newClock())
+	csv := filepath.Join(t.TempDir(), "a.csv")
+	if err := os.WriteFile(csv, []byte("Date;Libelle;Montant\n13/03/2026;Achat;-3,00\n14/03/2026;Autre;-4,00\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"joint", "mine"} {
+		do(p, Import, ImportRequest{Paths: []string{csv}, Into: name, Account: name, Currency: "EUR"})
+	}
+	fails(p, Import, ImportRequest{Paths: []string{statementAt(t, "a.ofx")}}, "records.which")
+	do(p, Import, ImportRequest{Paths: []string{statementAt(t, "a.ofx")}, Into: "joint"})
+	for name, rows := range map[string]int{"joint": 3, "mine": 2, "bank-accounts": 1} {
+		if r := do(p, Show, ShowRequest{Name: name}).Dataset.Records; r == nil || r.Rows != rows {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	fails(p, Import, ImportRequest{Paths: []string{csv}, Into: "bank-accounts", Account: "x", Currency: "EUR"}, "records.other-kind")
+}

@@ -43,6 +43,7 @@ var unmet = map[string]string{
 	"storage/record.ErrNotCounted":      "told as records.no-row",
 	"storage/record.ErrNoSuch":          "told as records.no-operation",
 	"storage/record.ErrUndone":          "told as records.undone",
+	"storage/record.ErrNoLog":           "reasons are checked before, file names and formats cut to what a log holds",
 	"storage/record.ErrNotUndone":       "told as records.not-undone",
 
 	"storage/blocks.ErrTooLarge":  "blocks are sealed here, or bounded by the transfer",

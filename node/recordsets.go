@@ -7,6 +7,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/storage"
 	"github.com/traboule/traboule/storage/record"
@@ -19,6 +20,8 @@ type recordSets struct {
 	mu    sync.Mutex
 	sets  map[storage.Ref]*record.Set // by the root of the version
 	bytes objectCache
+
+	compacted map[crypto.DID]storage.Ref // the root of the version that came of it
 }
 
 // mostSets is how many open sets are kept.

@@ -20,6 +20,9 @@ func (n *Node) compact(ctx context.Context, q CompactRequest, progress func(Prog
 	if q.Waste {
 		opt.Grace = -1
 	}
+	if err := n.compactRecords(ctx, func() {}); err != nil {
+		return CompactResult{}, err
+	}
 	return n.makeRoom(ctx, opt)
 }
 
@@ -52,9 +55,12 @@ func roomDue(dead, size int64) bool { return dead >= leastRoom && dead >= size/1
 // leastRoom is for how much, in bytes, the node rewrites packs by itself.
 const leastRoom = 1 << 20
 
-// makeRoomDaily gives room back where that is worth while.
+// makeRoomDaily compacts records and gives room back, where that is worth while.
 func (n *Node) makeRoomDaily(ctx context.Context) error {
 	opt := vault.CompactOptions{Progress: n.gently(ctx)}
+	if err := n.compactRecords(ctx, func() { opt.Progress(0, 0) }); err != nil {
+		return err
+	}
 	if stats := n.vault.Blocks().Stats(); roomDue(stats.Dead, stats.Size) {
 		opt.All = true
 	}

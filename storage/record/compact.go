@@ -57,6 +57,21 @@ func (s *Set) Compact(ctx context.Context, w Writer, now time.Time) (Change, err
 	return Change{Set: set, Written: true, Drop: out.drop}, nil
 }
 
+// loose is how many segments more than its rows need make a set worth compacting.
+const loose = 8
+
+// Due says whether a compaction is worth what it writes: there are many small
+// segments, or rows that nothing needs any more.
+func (s *Set) Due(now time.Time) bool {
+	rows, most, gone := 0, min(limits.rows, maxCells/len(s.schema.Fields)), s.gone(now)
+	for _, e := range s.log.segments {
+		if rows += e.rows(); len(gone.and(e.numbers)) > 0 {
+			return true
+		}
+	}
+	return len(s.log.segments)-(rows+most-1)/most >= loose
+}
+
 // gone are rows that nothing needs any more.
 func (s *Set) gone(now time.Time) ranges {
 	year := time.Date(now.In(s.schema.zone).Year(), 1, 1, 0, 0, 0, 0, s.schema.zone)

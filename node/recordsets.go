@@ -19,6 +19,7 @@ import (
 type recordSets struct {
 	mu    sync.Mutex
 	sets  map[storage.Ref]*record.Set // by the root of the version
+	asked bool                        // since the last rest
 	bytes objectCache
 
 	compacted map[crypto.DID]storage.Ref // the root of the version that came of it
@@ -40,6 +41,7 @@ func (n *Node) records(ctx context.Context, d vault.Dataset) (*record.Set, error
 func (n *Node) recordsAt(ctx context.Context, d vault.Dataset, head storage.Head) (*record.Set, error) {
 	n.recordSets.mu.Lock()
 	set := n.recordSets.sets[head.Root]
+	n.recordSets.asked = true
 	n.recordSets.mu.Unlock()
 	if set != nil {
 		return set, nil
@@ -61,12 +63,16 @@ func (s *recordSets) remember(head storage.Head, set *record.Set) {
 	s.sets[head.Root] = set
 }
 
-// rest lets go of what an idle node does not need.
+// rest lets go of what an idle node does not need, if nobody has asked for it
+// since the last call.
 func (s *recordSets) rest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sets = nil
-	s.bytes.clear()
+	if !s.asked {
+		s.sets = nil
+		s.bytes.clear()
+	}
+	s.asked = false
 }
 
 // headObjects reads the objects of one version.

@@ -141,6 +141,7 @@ func (l *link) tend(ctx context.Context) {
 		if err := l.node.vault.Rest(); err != nil {
 			l.node.opt.Log.Warn("rest", "error", err)
 		}
+		l.node.recordSets.rest()
 		select {
 		case <-ctx.Done():
 			return

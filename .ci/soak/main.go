@@ -48,7 +48,7 @@ var campaigns = []campaign{
 	{"flips", "./storage/vault", "Flips|DamagedHistory"},
 	{"kills", "./testnet", "^TestKills$"},
 	{"hostile", "./testnet", "Hostile"},
-	{"foreign", "./testnet/foreign", "OthersVerify"},
+	{"foreign", "./testnet/foreign", "OthersVerify|OthersRead"},
 	{"views", "./node/view", "Reference|Nest|Histories|OnSets"},
 	{"bombs", "./storage/importer", "^TestBombs$"},
 	{"views-granted", "./node", "ViewsAndPolicies"},

@@ -47,6 +47,7 @@ func TestExportIsParquet(t *testing.T) {
 			column, _ := f.Schema().Lookup(leaf...)
 			for i, g := range f.RowGroups() {
 				checkForeign(rt, s, batches[i], leaf[0], column, g.ColumnChunks()[column.ColumnIndex].Pages())
+				checkNullCount(rt, s, batches[i], out.Bytes(), f.Metadata().RowGroups[i].Columns[column.ColumnIndex].MetaData)
 			}
 		}
 	})

@@ -42,6 +42,12 @@ func newParquetWriter() *parquetWriter { return &parquetWriter{file: []byte(parq
 
 func (w *parquetWriter) offset() int64 { return w.before + int64(len(w.file)) }
 
+// cells are how many values a column has, those that are null among them.
+type cells struct{ rows, nulls int }
+
+// known is what a page or column says of them: readers believe it.
+func (c cells) known() format.Statistics { return format.Statistics{NullCount: int64(c.nulls)} }
+
 // column writes what a field holds. A column of nothing is left out, unless it
 // is the first: there are readers that panic at a file without columns.
 func (w *parquetWriter) column(f Field, c *Column, rows int) {
@@ -69,23 +75,23 @@ func (w *parquetWriter) column(f Field, c *Column, rows int) {
 		}
 		return values
 	}
-	leaf := newLeaf(f, c, levels != nil)
+	leaf, all := newLeaf(f, c, levels != nil), cells{rows, nulls}
 	switch {
 	case f.Type == Place:
 		lat, lon := leaf, leaf
 		lat.Name, lon.Name = f.Name+latitude, f.Name+longitude
-		w.numbers(lat, levels, rows, gather(func(i int) int64 { return c.Ints[i] >> 32 }))
-		w.numbers(lon, levels, rows, gather(func(i int) int64 { return int64(int32(c.Ints[i])) }))
+		w.numbers(lat, levels, all, gather(func(i int) int64 { return c.Ints[i] >> 32 }))
+		w.numbers(lon, levels, all, gather(func(i int) int64 { return int64(int32(c.Ints[i])) }))
 	case f.Type == Text:
-		w.texts(leaf, levels, rows, c, gather(func(i int) int64 { return int64(c.Index[i]) }))
+		w.texts(leaf, levels, all, c, gather(func(i int) int64 { return int64(c.Index[i]) }))
 	case c.Scales != nil:
-		w.page(leaf, format.Plain, rows, appendWides(levels, c, known), nil, 0)
+		w.page(leaf, format.Plain, all, appendWides(levels, c, known), nil, 0)
 	case c.Type == Boolean:
-		w.page(leaf, format.Plain, rows, appendBits(levels, gather(func(i int) int64 { return c.Ints[i] })), nil, 0)
+		w.page(leaf, format.Plain, all, appendBits(levels, gather(func(i int) int64 { return c.Ints[i] })), nil, 0)
 	case nulls == 0:
-		w.numbers(leaf, levels, rows, c.Ints)
+		w.numbers(leaf, levels, all, c.Ints)
 	default:
-		w.numbers(leaf, levels, rows, gather(func(i int) int64 { return c.Ints[i] }))
+		w.numbers(leaf, levels, all, gather(func(i int) int64 { return c.Ints[i] }))
 	}
 }
 
@@ -133,14 +139,14 @@ func appendLevels(known func(int) bool, rows int) []byte {
 }
 
 // numbers writes the values of a column, in which every one is known.
-func (w *parquetWriter) numbers(leaf format.SchemaElement, levels []byte, rows int, values []int64) {
+func (w *parquetWriter) numbers(leaf format.SchemaElement, levels []byte, all cells, values []int64) {
 	body := append(w.scratch[:0], levels...)
 	size := 64
 	if leaf.Type.V == format.Int32 {
 		size = 32
 	}
 	w.scratch = appendDelta(body, values, size)
-	w.page(leaf, format.DeltaBinaryPacked, rows, w.scratch, nil, 0)
+	w.page(leaf, format.DeltaBinaryPacked, all, w.scratch, nil, 0)
 }
 
 func appendBits(dst []byte, values []int64) []byte {
@@ -174,7 +180,7 @@ func appendWides(dst []byte, c *Column, known func(int) bool) []byte {
 
 // texts writes a dictionary of the texts that occur and which of them each row
 // has; texts that all differ are written one after the other.
-func (w *parquetWriter) texts(leaf format.SchemaElement, levels []byte, rows int, c *Column, index []int64) {
+func (w *parquetWriter) texts(leaf format.SchemaElement, levels []byte, all cells, c *Column, index []int64) {
 	place := make([]int32, len(c.Dict)) // in the dictionary written, from 1
 	var dict []byte
 	entries := 0
@@ -189,20 +195,20 @@ func (w *parquetWriter) texts(leaf format.SchemaElement, levels []byte, rows int
 		at[i] = uint64(place[n] - 1)
 	}
 	if entries == len(index) {
-		w.page(leaf, format.Plain, rows, append(levels, dict...), nil, 0)
+		w.page(leaf, format.Plain, all, append(levels, dict...), nil, 0)
 		return
 	}
 	width := max(1, bits.Len(uint(entries-1)))
 	body := appendRun(append(levels, byte(width)), at, width)
-	w.page(leaf, format.RLEDictionary, rows, body, dict, entries)
+	w.page(leaf, format.RLEDictionary, all, body, dict, entries)
 }
 
 // page writes a column: its dictionary, if it has one, and its data.
-func (w *parquetWriter) page(leaf format.SchemaElement, enc format.Encoding, rows int, body, dict []byte, entries int) {
+func (w *parquetWriter) page(leaf format.SchemaElement, enc format.Encoding, all cells, body, dict []byte, entries int) {
 	start := w.offset()
 	meta := format.ColumnMetaData{
 		Type: leaf.Type.V, Encoding: thrift.Slice[format.Encoding]{enc, format.RLE}, PathInSchema: thrift.Slice[string]{leaf.Name},
-		Codec: format.Zstd, NumValues: int64(rows),
+		Codec: format.Zstd, NumValues: int64(all.rows), Statistics: all.known(),
 	}
 	if dict != nil {
 		meta.Encoding = append(meta.Encoding, format.Plain)
@@ -213,7 +219,7 @@ func (w *parquetWriter) page(leaf format.SchemaElement, enc format.Encoding, row
 	}
 	meta.DataPageOffset = w.offset()
 	meta.TotalUncompressedSize += w.write(format.PageHeader{Type: format.DataPage, DataPageHeader: thrift.New(format.DataPageHeader{
-		NumValues: int32(rows), Encoding: enc, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE,
+		NumValues: int32(all.rows), Statistics: all.known(), Encoding: enc, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE,
 	})}, body)
 	meta.TotalCompressedSize = w.offset() - start
 	if len(w.groups) == 0 {

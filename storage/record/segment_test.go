@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 	"pgregory.net/rapid"
 )
 
@@ -70,6 +73,7 @@ func TestSegmentsAreParquet(t *testing.T) {
 		for _, leaf := range f.Schema().Columns() {
 			column, _ := f.Schema().Lookup(leaf...)
 			checkForeign(rt, s, rows, leaf[0], column, f.RowGroups()[0].ColumnChunks()[column.ColumnIndex].Pages())
+			checkNullCount(rt, s, rows, file, f.Metadata().RowGroups[0].Columns[column.ColumnIndex].MetaData)
 		}
 	})
 }
@@ -92,6 +96,28 @@ func checkForeign(t *rapid.T, s *Schema, rows []Row, name string, leaf parquet.L
 	for i, r := range rows {
 		if got, want := foreign(s.Fields[j], string(part), leaf, values[i]), r[j]; got != spell(want, string(part)) {
 			t.Fatalf("row %d: %s is %q, not %q", i, name, got, spell(want, string(part)))
+		}
+	}
+}
+
+// checkNullCount: readers count by what the file says of a column, without
+// reading it, and leave whole conditions out.
+func checkNullCount(t *rapid.T, s *Schema, rows []Row, file []byte, meta format.ColumnMetaData) {
+	name, _, _ := strings.Cut(meta.PathInSchema[0], "_")
+	j, _ := s.Index(name)
+	nulls := 0
+	for _, r := range rows {
+		if r[j].IsNull() {
+			nulls++
+		}
+	}
+	var page format.PageHeader
+	if err := thrift.NewDecoder(new(thrift.CompactProtocol).NewReader(bytes.NewReader(file[meta.DataPageOffset:]))).Decode(&page); err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []int64{meta.Statistics.NullCount, page.DataPageHeader.V.Statistics.NullCount} {
+		if said != int64(nulls) {
+			t.Fatalf("%s: said to have %d nulls, has %d", name, said, nulls)
 		}
 	}
 }

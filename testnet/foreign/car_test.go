@@ -47,7 +47,7 @@ func TestJavaScriptReadsOurCAR(t *testing.T) {
 	need(t, javascript)
 	k := keep(t)
 	out := t.TempDir()
-	got := askJS[unpacked](t, "unpack", map[string]string{"path": k.car, "out": out})
+	got := askJS[unpacked](t, "foreign.mjs", "unpack", map[string]string{"path": k.car, "out": out})
 	if diff := cmp.Diff([]string{k.made.Root}, got.Roots); diff != "" || got.Type != "directory" || got.Version != 1 {
 		t.Errorf("version %d, a %s, roots: %s", got.Version, got.Type, diff)
 	}
@@ -98,7 +98,7 @@ func TestGivenBackFromJavaScript(t *testing.T) {
 	made := askJS[struct {
 		Root                string
 		Raw, Lost, Sections int
-	}](t, "repack", map[string]string{"from": k.car, "to": theirs})
+	}](t, "foreign.mjs", "repack", map[string]string{"from": k.car, "to": theirs})
 	if made.Root == k.made.Root || made.Lost != 0 || made.Raw != len(k.list)+1 {
 		t.Fatalf("%+v", made)
 	}

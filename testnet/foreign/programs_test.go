@@ -28,8 +28,8 @@ func setup(args ...string) (string, error) {
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// javascript is where foreign.mjs stands, beside its packages. The folder is
-// named by the lock file: another one is another folder.
+// javascript is the folder with the packages. It is named by the lock file:
+// another one is another folder.
 var javascript = sync.OnceValues(func() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -39,17 +39,18 @@ var javascript = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	folder, err := setup("js", filepath.Join(cache, "traboule-foreign", fmt.Sprintf("js-%x", sha256.Sum256(lock))[:19]))
-	if err != nil {
-		return "", err
-	}
-	program, err := os.ReadFile("js/foreign.mjs")
-	if err != nil {
-		return "", err
-	}
-	at := filepath.Join(folder, fmt.Sprintf("foreign-%x.mjs", sha256.Sum256(program)))
-	return at, place(at, program)
+	return setup("js", filepath.Join(cache, "traboule-foreign", fmt.Sprintf("js-%x", sha256.Sum256(lock))[:19]))
 })
+
+// beside puts a program beside the packages that it uses.
+func beside(t *testing.T, packages, program string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("js", program))
+	must(t, err)
+	at := filepath.Join(packages, fmt.Sprintf("%x-%s", sha256.Sum256(text), program))
+	must(t, place(at, text))
+	return at
+}
 
 // place writes a file whose name says its content, in one step.
 func place(name string, data []byte) error {
@@ -96,16 +97,16 @@ func need(t *testing.T, installed func() (string, error)) string {
 	return there
 }
 
-// askJS has JavaScript do something and reads its answer.
-func askJS[A any](t *testing.T, command string, question any) (answer A) {
+// askJS has one of the programs in JavaScript do something and reads its answer.
+func askJS[A any](t *testing.T, program, command string, question any) (answer A) {
 	t.Helper()
-	program := need(t, javascript)
+	at := beside(t, need(t, javascript), program)
 	watch(t, "js/*")
 	input, err := json.Marshal(question)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := run(t, bytes.NewReader(input), "node", program, command)
+	out := run(t, bytes.NewReader(input), "node", at, command)
 	if err := json.Unmarshal(out, &answer); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}

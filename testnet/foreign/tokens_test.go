@@ -168,7 +168,7 @@ func TestOthersVerifyOurDelegations(t *testing.T) {
 	t.Run("iso-ucan", func(t *testing.T) {
 		bits := 8 * len(bytes.Join(tokens, nil))
 		stride := max(1, bits/disktest.Runs(t, 1000, bits)) // one bit in so many is turned
-		got := askJS[[]said](t, "verify", map[string]any{"tokens": encode(tokens...), "stride": stride})
+		got := askJS[[]said](t, "foreign.mjs", "verify", map[string]any{"tokens": encode(tokens...), "stride": stride})
 		turned, lenient := 0, 0
 		for i, d := range list {
 			got[i].compare(t, d)
@@ -247,7 +247,7 @@ func TestOthersAcceptOurChain(t *testing.T) {
 			CID    string
 			Proofs int
 			Error  string
-		}](t, "invoke", map[string]any{"token": encode(inv.Bytes())[0], "proofs": encode(first.Bytes(), second.Bytes())})
+		}](t, "foreign.mjs", "invoke", map[string]any{"token": encode(inv.Bytes())[0], "proofs": encode(first.Bytes(), second.Bytes())})
 		if (got.Error == "") != good || good && (got.CID != inv.CID().String() || got.Proofs != 2) {
 			t.Errorf("use %d: %+v", seq, got)
 		}
@@ -263,7 +263,7 @@ func TestWeVerifyTheirs(t *testing.T) {
 		Proofs, CIDs []string
 		Invocation   string
 		Own          struct{ Token, CID, Version string }
-	}](t, "make", map[string]int64{"now": now.Unix()})
+	}](t, "foreign.mjs", "make", map[string]int64{"now": now.Unix()})
 	known := map[cid.Cid]*ucan.Delegation{}
 	for i, token := range made.Proofs {
 		d, err := ucan.DecodeDelegation(decode(t, token))

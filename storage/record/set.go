@@ -251,7 +251,11 @@ func (s *Set) change(o Operation, next Number, segments []extent, drop []string,
 	h.next, h.segments = next, segments
 	before := h
 	h.append(o)
-	if _, err := before.operation(h.all[len(h.all)-1].entry()); err != nil || len(segments) > maxSegments { // it would never be read again
+	_, err := before.operation(h.all[len(h.all)-1].entry())
+	if err == nil && len(segments) > maxSegments {
+		err = fmt.Errorf("%d segments", len(segments))
+	}
+	if err != nil { // it would never be read again
 		return Change{}, fmt.Errorf("write %s: %w: %w", LogPath, ErrNoLog, err)
 	}
 	set := &Set{schema: s.schema, objects: s.objects, log: &h}

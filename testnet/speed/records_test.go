@@ -226,13 +226,14 @@ func parquetSize(b *testing.B, file string) int64 {
 		return n
 	}
 	out := &counter{}
-	var w *parquet.Writer
+	var w *parquet.GenericWriter[map[string]any]
 	err := importer.Files(b.Context(), file, importer.Options{}, func(s *importer.Source) error {
 		_, err := importer.Read(b.Context(), s, &importer.Sink{Take: func(kind *record.Schema, row record.Row) error {
 			if w == nil {
-				w = parquet.NewWriter(out, parquetSchema(kind), parquet.Compression(&zstd.Codec{}))
+				w = parquet.NewGenericWriter[map[string]any](out, parquetSchema(kind), parquet.Compression(&zstd.Codec{}))
 			}
-			return w.Write(parquetRow(kind, row))
+			_, err := w.Write([]map[string]any{parquetRow(kind, row)})
+			return err
 		}})
 		return err
 	})

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/record"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -114,8 +116,23 @@ func (n *Node) check(ctx context.Context, _ None, progress func(Progress)) (Chec
 	})
 	return CheckResult{
 		Blocks: int64(stats.Blocks), Bytes: stats.Bytes, Entries: n.vault.Entries(), LastRead: before,
-		Damages: damageNotices(damages), Harmless: damageNotices(harmless),
+		Damages: append(damageNotices(damages), n.unreadableRecords(ctx)...), Harmless: damageNotices(harmless),
 	}, nil
+}
+
+// unreadableRecords tells of data sets of records whose blocks are all here, and
+// which cannot be opened all the same.
+func (n *Node) unreadableRecords(ctx context.Context) (list []Notice) {
+	for _, d := range n.vault.Datasets() {
+		head, ok := d.Latest()
+		if !ok || d.Kind != storage.KindRecords || !n.vault.Holds(ctx, head) {
+			continue
+		}
+		if _, err := record.Open(ctx, n.objectsOf(head)); err != nil && ctx.Err() == nil {
+			list = append(list, Notice{Key: "damage.records-unreadable", Args: map[string]string{"name": d.Name, "version": strconv.FormatUint(versionNumber(head.Sequence), 10)}})
+		}
+	}
+	return list
 }
 
 // damageNotices says what is damaged, what is lost by it, and the way out.

@@ -206,10 +206,10 @@ func (im *importing) dataset(kind *record.Schema) (d vault.Dataset, there bool, 
 			continue
 		}
 		set, err := n.records(im.ctx, d)
-		if err != nil {
-			return d, false, err
+		if im.ctx.Err() != nil {
+			return d, false, im.ctx.Err()
 		}
-		if set.Schema().Kind == kind.Kind {
+		if err == nil && set.Schema().Kind == kind.Kind { // of one that cannot be read check tells
 			of = append(of, d)
 		}
 	}

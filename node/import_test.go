@@ -97,6 +97,27 @@ func TestImportAfterOneThatWasCutOff(t *testing.T) {
 	}
 }
 
+// A data set of records that cannot be read keeps no other from being imported
+// into, and the check tells of it.
+func TestImportBesideUnreadable(t *testing.T) {
+	p := newPerson(t, "ada", newClock())
+	request := vault.PutRequest{
+		Target: vault.Target{Name: "spoilt", Kind: storage.KindRecords},
+		Put:    []vault.Object{{Path: "schema.json", Content: []byte("{}")}, {Path: "log", Content: []byte("nothing")}},
+	}
+	if _, err := p.vault.Put(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	do(p, Import, ImportRequest{Paths: []string{statementAt(t, "a.ofx")}})
+	if r := do(p, Show, ShowRequest{Name: "bank-operations"}).Dataset.Records; r == nil || r.Rows != 1 {
+		t.Fatalf("%+v", r)
+	}
+	damages := do(p, Check, None{}).Damages
+	if len(damages) != 1 || damages[0].Key != "damage.records-unreadable" || damages[0].Args["name"] != "spoilt" {
+		t.Errorf("the check tells %v", damages)
+	}
+}
+
 // Imports at the same time into data sets that are not there yet: each row
 // comes once.
 func TestImportsAtOnce(t *testing.T) {

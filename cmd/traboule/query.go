@@ -106,7 +106,13 @@ func (a *app) queryTo(ctx context.Context, q node.QueryRequest, to string) error
 		defer f.Close()
 		out = f
 	}
-	r, err := parts(ctx, a, node.Query, q, func(b []byte) error { _, err := out.Write(b); return err })
+	r, err := parts(ctx, a, node.Query, q, func(b []byte) error {
+		if q.Format == "jsonl" { // parts are whole lines
+			b = escapeJSON(b)
+		}
+		_, err := out.Write(b)
+		return err
+	})
 	if f, ok := out.(*os.File); ok && to != "" && err == nil {
 		if syncing := f.Sync(); syncing != nil {
 			err = problem.New(problem.Unexpected, "file.not-written", "path", to).Because(syncing)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/traboule/traboule/crypto"
+	"github.com/traboule/traboule/storage"
 	"github.com/traboule/traboule/storage/disk/disktest"
 )
 
@@ -72,6 +73,27 @@ func TestPowerCutAfterHealing(t *testing.T) {
 		t.Fatalf("it made a version: %+v", r)
 	}
 	afterCuts(t, d, func(v *Vault) { sameTree(t, v, r, src) })
+}
+
+// So does an object that is put again as it was.
+func TestPowerCutAfterHealingAnObject(t *testing.T) {
+	v, d, _, _ := inMemory(t)
+	content := []byte("the rows of March")
+	request := PutRequest{Target: Target{Name: "rows", Kind: storage.KindRecords}, Put: []Object{{Path: "rows/0", Content: content}}}
+	r, err := v.Put(bg, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Target = Target{Dataset: r.Dataset.DID}
+	lose(t, v, blocksOf(t, v, r.Head)["rows/0"][0].Name)
+	if r, err := v.Put(bg, request); err != nil || !r.Unchanged {
+		t.Fatalf("it made a version: %+v, %v", r, err)
+	}
+	afterCuts(t, d, func(v *Vault) {
+		if got, err := v.Object(bg, r.Dataset.DID, 0, "rows/0"); err != nil || string(got) != string(content) {
+			t.Errorf("what was put again: %q, %v", got, err)
+		}
+	})
 }
 
 func sameTree(t *testing.T, v *Vault, r AddResult, src string) {

@@ -3,9 +3,12 @@
 package node
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -84,5 +87,18 @@ func TestExportOverSomethingElse(t *testing.T) {
 	}
 	if r := do(p, Export, ExportRequest{To: to, Note: "note"}); len(r.Datasets) != 3 || r.Datasets[0].There || r.Datasets[1].There || r.Datasets[2].There {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestExportSyncs: what was exported is durable. A device that has no fsync
+// stands for the file, and says so.
+func TestExportSyncs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.csv")
+	if err := os.Symlink(os.DevNull, path); err != nil {
+		t.Fatal(err)
+	}
+	err := writeTo(path, func(w io.Writer) error { return nil })
+	if !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("fsync of %s: %v", os.DevNull, err)
 	}
 }

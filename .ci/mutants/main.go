@@ -35,7 +35,7 @@ var campaigns = []campaign{
 	{"./storage/journal", "PowerCut|Failure|Drop|Broken|Kill", 300},
 	{"./storage/blocks", "PowerCut|Failure|Compact|Kill|CloseSyncs", 0},
 	{"./storage/vault", "PowerCut|Creation|CutIsRemembered|ExportSyncs", 60},
-	{"./node", "PowerCut|Landing", 40},
+	{"./node", "PowerCut|Landing|ExportSyncs", 40},
 }
 
 type campaign struct {

@@ -129,7 +129,7 @@ func (n *Node) unreadableRecords(ctx context.Context) (list []Notice) {
 			continue
 		}
 		if _, err := record.Open(ctx, n.objectsOf(head)); err != nil && ctx.Err() == nil {
-			list = append(list, Notice{Key: "damage.records-unreadable", Args: map[string]string{"name": d.Name, "version": strconv.FormatUint(versionNumber(head.Sequence), 10)}})
+			list = append(list, Notice{Key: "records.unreadable", Args: map[string]string{"name": d.Name, "version": strconv.FormatUint(versionNumber(head.Sequence), 10)}})
 		}
 	}
 	return list

@@ -113,7 +113,7 @@ func TestImportBesideUnreadable(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	damages := do(p, Check, None{}).Damages
-	if len(damages) != 1 || damages[0].Key != "damage.records-unreadable" || damages[0].Args["name"] != "spoilt" {
+	if len(damages) != 1 || damages[0].Key != "records.unreadable" || damages[0].Args["name"] != "spoilt" {
 		t.Errorf("the check tells %v", damages)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +35,9 @@ type strained struct {
 	removed    bool  // a removal was
 	added      tree  // what is acknowledged of the data set, and
 	trying     tree  // what was tried
+	meter      meter // of the giver's, if a view of it is given,
+	view       string
+	seen       []string // and what the grantee had of it before
 }
 
 // chores are what a node does for its owner, or by itself, each with a disk
@@ -71,7 +75,9 @@ var chores = map[string]struct {
 		d, err := s.alice.digest()
 		return errors.Join(s.alice.housekeeping(s.t.Context()), err, s.alice.vault.Checkpoint(s.t.Context(), d))
 	}},
-	"compact": {0, func(s *strained) error { return try(s.alice, Compact, CompactRequest{Waste: true}) }},
+	"compact":      {0, func(s *strained) error { return try(s.alice, Compact, CompactRequest{Waste: true}) }},
+	"cut a view":   {0, (*strained).fetchView},
+	"fetch a view": {1, (*strained).fetchView},
 }
 
 func try[Q, R any](p *person, op Operation[Q, R], q Q) error {
@@ -79,11 +85,12 @@ func try[Q, R any](p *person, op Operation[Q, R], q Q) error {
 	return err
 }
 
-func newStrained(t *testing.T, which int, cause error) *strained {
+func newStrained(t *testing.T, chore string, cause error) *strained {
 	t.Helper()
+	which := chores[chore].who
 	s := &strained{t: t, which: which, disk: disktest.NewDisk(), added: tree{"a": "1", "b": "2"}}
 	s.faulty = disktest.Fail(s.disk, 0, cause)
-	c := newClock()
+	c := novemberClock()
 	below := [2]disk.FS{disktest.NewDisk(), disktest.NewDisk()}
 	below[which] = s.faulty
 	s.alice, s.bob = newPersonOn(t, "alice", c, below[0]), newPersonOn(t, "bob", c, below[1])
@@ -91,6 +98,9 @@ func newStrained(t *testing.T, which int, cause error) *strained {
 	s.alice.add("notes", s.added)
 	s.alice.add("other", tree{"c": "3"})
 	s.id = s.alice.give("notes", s.bob).Grant.ID
+	if strings.HasSuffix(chore, " a view") {
+		s.withView()
+	}
 	return s
 }
 
@@ -121,7 +131,7 @@ func TestEachFailureOfTheNode(t *testing.T) {
 					continue
 				}
 				for n := 1 + int(seed%uint64(min(stride, 8))); ; n += stride {
-					s := newStrained(t, chores[name].who, cause)
+					s := newStrained(t, name, cause)
 					hit := s.fail(name, n)
 					if hit == "" {
 						break
@@ -193,6 +203,7 @@ func (s *strained) again(chore string) {
 	case errors.Is(err, blocks.ErrBroken), errors.Is(err, journal.ErrBroken): // it says to start again, which is next
 	case chore == "revoke" && p != nil && p.Key == "grant.revoked-already": // also when what failed came after
 		s.revoked = true
+	case chore == "cut a view" && errors.Is(s.alice.vault.Blocks().Sync(), blocks.ErrBroken): // the giver's log says it
 	case chore == "remove" && p != nil && p.Kind == problem.NotFound:
 		s.removed = true
 	default:
@@ -231,6 +242,9 @@ func (s *strained) afterwards() {
 		}
 	} else if err := try(s.bob, Fetch, FetchRequest{Grant: s.id}); err != nil {
 		s.t.Errorf("the live grant is refused: %v", err)
+	}
+	if s.meter.person != nil {
+		s.wantView()
 	}
 	s.alice.sound()
 	s.bob.sound()

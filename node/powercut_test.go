@@ -53,9 +53,13 @@ type deal struct {
 
 func newDeal(t *testing.T, seed uint64) *deal {
 	t.Helper()
+	return newDealAt(t, seed, newClock())
+}
+
+func newDealAt(t *testing.T, seed uint64, c *clock) *deal {
+	t.Helper()
 	d := &deal{t: t, rng: rand.New(rand.NewPCG(seed, 3)), pact: pact{live: map[string]granted{}, revoked: map[string]granted{},
 		trees: map[string]tree{}, fetched: map[string]tree{}, tries: map[string][]tree{}}}
-	c := newClock()
 	for i, name := range []string{"alice", "bob"} {
 		d.disks[i] = disktest.NewDisk()
 		d.sides[i] = newPersonOn(t, name, c, d.disks[i])

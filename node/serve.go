@@ -14,6 +14,7 @@ import (
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/crypto/canonical"
 	"github.com/traboule/traboule/node/access"
+	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/node/view"
 	"github.com/traboule/traboule/protocol"
 	"github.com/traboule/traboule/protocol/envelope"
@@ -92,12 +93,21 @@ func (s *serving) Open(ctx context.Context, peer crypto.DID, req transfer.Reques
 	if err != nil {
 		n.gate.Release(d)
 		if refusal := (*protocol.Refusal)(nil); !errors.As(err, &refusal) {
+			n.tellFailed(ctx, d, err)
 			err = fmt.Errorf("%w: %w", &protocol.Refusal{Code: protocol.Failed}, err)
 		}
 		return nil, err
 	}
 	s.ends = time.AfterFunc(d.Ends.Sub(n.now()), func() { s.cancel(errOver) })
 	return delivered, nil
+}
+
+// tellFailed tells the owner why nothing was delivered: the peer hears no more
+// than that.
+func (n *Node) tellFailed(ctx context.Context, d *access.Decision, err error) {
+	if ctx.Err() == nil {
+		n.opt.Log.Error("a delivery failed", "dataset", d.Grant.Dataset.Short(), "why", problem.Of(about(err)).Key)
+	}
 }
 
 // leave says that no further byte will be written.

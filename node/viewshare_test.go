@@ -97,16 +97,22 @@ func (p *person) recordsOf(name string) (*record.Set, error) {
 func (p *person) rows(name string) (list []string) {
 	p.t.Helper()
 	set, err := p.recordsOf(name)
-	if err == nil {
-		err = set.Rows(p.t.Context(), record.Query{}, func(_ record.Number, r record.Row) error {
-			var line []string
-			for _, v := range r {
-				line = append(line, v.String())
-			}
-			list = append(list, strings.Join(line, " "))
-			return nil
-		})
+	if err != nil {
+		p.t.Fatal(err)
 	}
+	return p.rowsOf(set)
+}
+
+func (p *person) rowsOf(set *record.Set) (list []string) {
+	p.t.Helper()
+	err := set.Rows(p.t.Context(), record.Query{}, func(_ record.Number, r record.Row) error {
+		var line []string
+		for _, v := range r {
+			line = append(line, v.String())
+		}
+		list = append(list, strings.Join(line, " "))
+		return nil
+	})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -121,10 +127,12 @@ func (m meter) morning(month time.Month, day int) time.Time {
 	return m.clock.at
 }
 
+// novemberClock stands at a moment before which the meters of tests have read.
+func novemberClock() *clock { return &clock{at: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)} }
+
 // viewers are a home with a meter, and somebody who is to see days of it.
 func viewers(t *testing.T) (home meter, bob *person) {
-	c := newClock()
-	c.at = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	c := novemberClock()
 	alice, bob := newPerson(t, "alice", c), newPerson(t, "bob", c)
 	meet(alice, bob)
 	home = newMeter(alice)

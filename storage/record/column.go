@@ -157,7 +157,8 @@ var limits = struct {
 	rows int // of a segment
 	few  int // new rows that are looked for one by one among those that are here
 	tail int // rows that the last segment has at most when new ones are written into it
-}{MaxRows, 4096, 4096}
+	held int // rows of which an import keeps the prints from one batch to the next: 32 MiB
+}{MaxRows, 4096, 4096, 2 << 20}
 
 // Add takes a row that [Schema.Check] allows, and does not keep the slice.
 func (b *Builder) Add(r Row) {

@@ -71,7 +71,7 @@ func (f *failing) Write(path string, content []byte) error {
 // it was.
 func TestEveryWriteFails(t *testing.T) {
 	s := schemaOf(t, map[string]any{"time": "a0"}, Instant, Text)
-	defer func(was struct{ rows, few, tail int }) { limits = was }(limits)
+	defer func(was struct{ rows, few, tail, held int }) { limits = was }(limits)
 	limits.rows, limits.tail = 5, 2
 	d := newData(t, s)
 	var rows []Row

@@ -7,14 +7,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
-	"sort"
 )
 
-// Import takes rows into a set, in one pass and bounded memory: what it keeps
-// of the rows that are here is some 60 bytes each, and only of segments that
-// touch the time of the new ones. It is for one goroutine.
+// Import takes rows into a set, in one pass and bounded memory: for each batch
+// it looks through the segments that touch the time of its rows, and keeps of
+// those that are here what the batch may meet. Beyond the batch it remembers two
+// bits of each row that was met. It is for one goroutine.
 type Import struct {
 	ctx   context.Context
 	set   *Set
@@ -22,15 +23,15 @@ type Import struct {
 	hash  *hasher
 	links links
 	here  table
-	known map[int]bool // segments whose rows are in the table
+	held  map[int]prints // of segments that the batch before touched
 
 	in   *Builder
 	out  *output
 	took Meta
-	new  ranges   // numbers given
-	met  []Number // rows found here
-	old  []pairs  // what is superseded
-	err  error    // after which nothing goes
+	new  ranges  // numbers given
+	met  numbers // rows found here
+	old  []pairs // what is superseded
+	err  error   // after which nothing goes
 }
 
 // Meta is what the log keeps of an import.
@@ -47,7 +48,7 @@ type Meta struct {
 // log when the import is finished.
 func (s *Set) Import(ctx context.Context, w Writer) *Import {
 	return &Import{
-		ctx: ctx, set: s, w: w, hash: newHasher(s.schema), links: s.log.links(), known: map[int]bool{},
+		ctx: ctx, set: s, w: w, hash: newHasher(s.schema), links: s.log.links(), held: map[int]prints{},
 		in: NewBuilder(s.schema), out: newOutput(s, w),
 	}
 }
@@ -76,11 +77,7 @@ func (im *Import) Finish(m Meta) (Change, error) {
 		return Change{}, fmt.Errorf("import: %w", im.err)
 	}
 	s := im.set
-	slices.Sort(im.met)
-	var met ranges
-	for _, n := range im.met {
-		met = met.add(n)
-	}
+	met := im.met.ranges()
 	if len(im.new) == 0 && len(met.without(s.covered)) == 0 {
 		return Change{Set: s}, nil
 	}
@@ -96,45 +93,49 @@ func (im *Import) Finish(m Meta) (Change, error) {
 // looked for one by one.
 func (im *Import) flush(last bool) error {
 	b := im.in.Batch()
-	p := im.hash.of(b, nil)
-	if err := im.load(b, last && len(im.known) == 0 && b.Len <= limits.few); err != nil {
+	p, err := im.hash.of(b.Len, func(i int) (*Column, error) { return b.Columns[i], nil })
+	if err != nil {
 		return err
 	}
-	var fresh []int     // places of rows that get a number
-	replaces := []int{} // for each of them the line whose identity it goes on with, or -1
+	if err := im.load(b, p, last && b.Len <= limits.few); err != nil {
+		return err
+	}
+	var left []int // places of rows that are not here
 	for i := range b.Len {
-		if !im.meet(both(p.key[i], p.row[i])) {
-			fresh = append(fresh, i)
+		if !im.meet(p.key[i], p.row[i]) {
+			left = append(left, i)
 		}
 	}
-	for _, i := range fresh {
-		at := -1
-		if p.key[i] != p.row[i] {
-			at = im.here.take(&im.here.byKey, p.key[i], true)
+	replaces := map[int]Number{} // by place, a row of the identity that the one there goes on with
+	for _, i := range left {
+		if p.key[i] == p.row[i] {
+			continue
 		}
-		replaces = append(replaces, at)
+		if n, ok := im.here.byOwnKey(p.key[i]); ok {
+			replaces[i] = n
+		}
 	}
-	if err := im.write(b, fresh, replaces); err != nil {
+	if err := im.write(b, left, replaces); err != nil {
 		return err
 	}
+	im.old = gather(im.old)
 	im.in.Reset()
 	return nil
 }
 
 // meet looks whether a row is here with all its values.
-func (im *Import) meet(print uint64) bool {
+func (im *Import) meet(key, row uint64) bool {
 	for s := counted; s < standings; s++ {
-		i := im.here.take(&im.here.byRow[s], print, false)
-		if i < 0 {
+		n, ok := im.here.byValues(key, row, s)
+		if !ok {
 			continue
 		}
-		n := im.here.lines[i].number
-		im.met = append(im.met, n)
-		if s != forgotten {
+		im.met.add(n)
+		if s == forgotten {
+			im.revive(n)
+		} else {
 			im.took.here++
-			return true
 		}
-		im.revive(n)
 		return true
 	}
 	return false
@@ -156,26 +157,21 @@ func (im *Import) revive(n Number) {
 	}
 }
 
-// write gives new rows their numbers, in order of time.
-func (im *Import) write(b *Batch, fresh, replaces []int) error {
-	order := make([]int, len(fresh))
-	for i := range order {
-		order[i] = i
-	}
+// write gives the rows at some places their numbers, in order of time.
+func (im *Import) write(b *Batch, at []int, replaces map[int]Number) error {
 	less := b.order(im.set.schema)
-	if !sort.SliceIsSorted(order, func(i, j int) bool { return less(fresh[i], fresh[j]) < 0 }) {
-		slices.SortStableFunc(order, func(i, j int) int { return less(fresh[i], fresh[j]) })
+	if !slices.IsSortedFunc(at, less) {
+		slices.SortStableFunc(at, less)
 	}
-	at := make([]int, len(order))
-	for k, i := range order {
-		at[k] = fresh[i]
+	for k, i := range at {
 		n := im.out.next + Number(k)
-		if replaces[i] < 0 {
+		m, ok := replaces[i]
+		if !ok {
 			im.took.fresh++
 			continue
 		}
 		im.took.corrected++
-		for _, m := range im.links.identity(im.here.lines[replaces[i]].number) {
+		for _, m := range im.links.identity(m) {
 			im.old = append(im.old, pairs{m, n, 1})
 		}
 	}
@@ -208,34 +204,34 @@ func (c *Column) compare(i, j int) int {
 }
 
 // load puts the rows that are here and may be met by those of b in the table.
-func (im *Import) load(b *Batch, few bool) error {
+func (im *Import) load(b *Batch, p prints, few bool) error {
 	byTime := im.hash.byTime()
 	times, span, undated := im.times(b)
-	before := len(im.here.lines)
+	var touched []int
 	for i, e := range im.set.log.segments {
-		if im.known[i] || byTime && !(undated && e.dated < e.rows() || e.touches(span.From, span.To)) {
-			continue
+		if !byTime || undated && e.dated < e.rows() || e.touches(span.From, span.To) {
+			touched = append(touched, i)
+		} else {
+			delete(im.held, i)
 		}
-		seg, err := im.set.open(im.ctx, e)
-		if err != nil {
-			return err
-		}
+	}
+	im.here.ask(p)
+	for _, i := range touched {
 		var at []int // nil for all
-		if few && byTime {
-			if at, err = im.candidates(seg, times, undated); err != nil {
-				return fmt.Errorf("read %s: %w", e.path(), err)
+		if _, held := im.held[i]; few && byTime && !held {
+			var err error
+			if at, err = im.candidates(i, times, undated); err != nil {
+				return err
 			}
 			if len(at) == 0 {
 				continue
 			}
-		} else {
-			im.known[i] = true
 		}
-		if err := im.remember(seg, e, at); err != nil {
-			return fmt.Errorf("read %s: %w", e.path(), err)
+		if err := im.remember(i, at); err != nil {
+			return err
 		}
 	}
-	im.here.settle(before)
+	im.here.settle()
 	return im.ctx.Err()
 }
 
@@ -263,10 +259,15 @@ func (im *Import) times(b *Batch) (times map[int64]bool, span Span, undated bool
 }
 
 // candidates are the places in a segment of rows at one of the instants.
-func (im *Import) candidates(seg *Segment, times map[int64]bool, undated bool) (at []int, err error) {
-	when, err := im.set.instants(seg)
+func (im *Import) candidates(segment int, times map[int64]bool, undated bool) (at []int, err error) {
+	e := im.set.log.segments[segment]
+	seg, err := im.set.open(im.ctx, e)
 	if err != nil {
 		return nil, err
+	}
+	when, err := im.set.instants(seg)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", e.path(), err)
 	}
 	for i, n := range when.Ints {
 		if when.Null(i) && undated || !when.Null(i) && times[n] {
@@ -278,48 +279,53 @@ func (im *Import) candidates(seg *Segment, times map[int64]bool, undated bool) (
 
 // remember puts rows of a segment in the table: those with which an identity
 // began, and the others of these wherever they lie.
-func (im *Import) remember(seg *Segment, e extent, at []int) error {
-	p, err := im.prints(seg, at)
+func (im *Import) remember(segment int, at []int) error {
+	p, err := im.prints(segment, at)
 	if err != nil {
 		return err
 	}
-	numbers := Batch{}
-	numbers.number(e.numbers)
-	later := map[Number]int{} // rows of an identity but the first, and its leader's line
+	here := Batch{}
+	here.number(im.set.log.segments[segment].numbers)
+	later := map[Number]leader{}
 	for i := range p.row {
+		if im.here.byKey.at[p.key[i]] == 0 {
+			continue
+		}
 		place := i
 		if at != nil {
 			place = at[i]
 		}
-		n := numbers.Number(place)
+		n := here.Number(place)
 		if im.links.goesOn(n) {
 			continue
 		}
-		leader := len(im.here.lines)
-		im.here.add(p.key[i], p.row[i], n, im.set.standing(n), leader)
-		for _, m := range im.links.after(n) {
-			later[m] = leader
+		after := im.links.after(n)
+		for _, m := range after {
+			later[m] = leader{n, p.key[i]}
 		}
+		im.here.add(p.key[i], p.row[i], n, n, im.set.standing(n), len(after) == 0)
 	}
 	return im.rememberLater(later)
 }
 
+// leader is the row that an identity began with, and the hash of its key.
+type leader struct {
+	number Number
+	key    uint64
+}
+
 // rememberLater puts rows in the table with which an identity goes on.
-func (im *Import) rememberLater(later map[Number]int) error {
+func (im *Import) rememberLater(later map[Number]leader) error {
 	var all ranges
-	for _, n := range sorted(later) {
+	for _, n := range slices.Sorted(maps.Keys(later)) {
 		all = all.add(n)
 	}
-	for _, e := range im.set.log.segments {
+	for segment, e := range im.set.log.segments {
 		some := all.and(e.numbers)
 		if len(some) == 0 {
 			continue
 		}
-		seg, err := im.set.open(im.ctx, e)
-		if err != nil {
-			return err
-		}
-		p, err := im.prints(seg, placesOf(some, e))
+		p, err := im.prints(segment, placesOf(some, e))
 		if err != nil {
 			return err
 		}
@@ -327,32 +333,51 @@ func (im *Import) rememberLater(later map[Number]int) error {
 		numbers.number(some)
 		for i := range p.row {
 			n := numbers.Number(i)
-			im.here.add(im.here.lines[later[n]].key, p.row[i], n, im.set.standing(n), later[n])
+			im.here.add(later[n].key, p.row[i], n, later[n].number, im.set.standing(n), false)
 		}
 	}
 	return nil
 }
 
-func sorted(m map[Number]int) []Number {
-	out := make([]Number, 0, len(m))
-	for n := range m {
-		out = append(out, n)
+// prints are those of rows of a segment. Where they are of all its rows, they
+// are kept for as long as the next batch may ask for them.
+func (im *Import) prints(segment int, at []int) (prints, error) {
+	if p, ok := im.held[segment]; ok {
+		return p.pick(at), nil
 	}
-	slices.Sort(out)
-	return out
+	e := im.set.log.segments[segment]
+	seg, err := im.set.open(im.ctx, e)
+	if err != nil {
+		return prints{}, err
+	}
+	rows := seg.Rows
+	if at != nil {
+		rows = len(at)
+	}
+	p, err := im.hash.of(rows, func(i int) (*Column, error) {
+		c, err := seg.Column(i)
+		if err == nil && at != nil {
+			c = c.pick(at)
+		}
+		return c, err
+	})
+	if err != nil {
+		return p, fmt.Errorf("read %s: %w", e.path(), err)
+	}
+	if at == nil {
+		im.hold(segment, p)
+	}
+	return p, nil
 }
 
-// prints hashes rows of a segment.
-func (im *Import) prints(seg *Segment, at []int) (prints, error) {
-	b := &Batch{Len: seg.Rows}
-	for i := range im.set.schema.Fields {
-		c, err := seg.Column(i)
-		if err != nil {
-			return prints{}, err
-		}
-		b.Columns = append(b.Columns, c)
+func (im *Import) hold(segment int, p prints) {
+	rows := len(p.row)
+	for _, other := range im.held {
+		rows += len(other.row)
 	}
-	return im.hash.of(b, at), nil
+	if rows <= limits.held {
+		im.held[segment] = p
+	}
 }
 
 func (s *state) standing(n Number) standing {
@@ -363,63 +388,6 @@ func (s *state) standing(n Number) standing {
 		return counted
 	}
 	return forgotten
-}
-
-// links are the pairs of all operations, those taken back too, one by one: they
-// say which rows are of one identity.
-type links struct {
-	byOld, byNew []pairs
-}
-
-func (h *history) links() (l links) {
-	for _, o := range h.all {
-		for _, p := range o.replaces {
-			if p.Old > p.New { // an old row that counts again: of this identity already
-				continue
-			}
-			for i := range p.Count {
-				l.byOld = append(l.byOld, pairs{p.Old + i, p.New + i, 1})
-			}
-		}
-	}
-	l.byNew = slices.Clone(l.byOld)
-	slices.SortFunc(l.byOld, func(a, b pairs) int { return cmp.Or(cmp.Compare(a.Old, b.Old), cmp.Compare(a.New, b.New)) })
-	slices.SortFunc(l.byNew, func(a, b pairs) int { return cmp.Or(cmp.Compare(a.New, b.New), cmp.Compare(a.Old, b.Old)) })
-	return l
-}
-
-// goesOn says whether an identity was there before the row.
-func (l links) goesOn(n Number) bool {
-	_, ok := l.before(n)
-	return ok
-}
-
-// before is the row that the identity of a row began with, if it is another.
-func (l links) before(n Number) (Number, bool) {
-	i := sort.Search(len(l.byNew), func(i int) bool { return l.byNew[i].New >= n })
-	if i == len(l.byNew) || l.byNew[i].New != n {
-		return 0, false
-	}
-	return l.byNew[i].Old, true
-}
-
-// after are the rows that an identity went on with; first is the one it began with.
-func (l links) after(first Number) (out []Number) {
-	i := sort.Search(len(l.byOld), func(i int) bool { return l.byOld[i].Old >= first })
-	for ; i < len(l.byOld) && l.byOld[i].Old == first; i++ {
-		if n := l.byOld[i].New; len(out) == 0 || out[len(out)-1] != n {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-// identity are all rows of the identity of a row, itself too.
-func (l links) identity(n Number) []Number {
-	if first, ok := l.before(n); ok {
-		n = first
-	}
-	return append([]Number{n}, l.after(n)...)
 }
 
 var errTooMany = errors.New("a data set can have no more rows")

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"math/bits"
 	"slices"
 	"sort"
 	"strconv"
@@ -144,6 +146,41 @@ func gather(single []pairs) (out []pairs) {
 			continue
 		}
 		out = append(out, p)
+	}
+	return out
+}
+
+// numbers is a set of them that takes a bit for each where they lie close. The
+// zero one is empty.
+type numbers map[Number]*[numbersPart / 64]uint64
+
+const numbersPart = 1 << 15
+
+func (s *numbers) add(n Number) {
+	if *s == nil {
+		*s = numbers{}
+	}
+	part := (*s)[n/numbersPart]
+	if part == nil {
+		part = new([numbersPart / 64]uint64)
+		(*s)[n/numbersPart] = part
+	}
+	part[n%numbersPart/64] |= 1 << (n % 64)
+}
+
+func (s numbers) has(n Number) bool {
+	part := s[n/numbersPart]
+	return part != nil && part[n%numbersPart/64]&(1<<(n%64)) != 0
+}
+
+// ranges are the numbers of the set.
+func (s numbers) ranges() (out ranges) {
+	for _, at := range slices.Sorted(maps.Keys(s)) {
+		for i, word := range s[at] {
+			for ; word != 0; word &= word - 1 {
+				out = out.add(at*numbersPart + Number(64*i+bits.TrailingZeros64(word)))
+			}
+		}
 	}
 	return out
 }

@@ -415,12 +415,13 @@ func drawFew(t *rapid.T, s *Schema, least, most int) []Row {
 
 // Whatever is done to a set, it says what the rule says.
 func TestSetAgainstModel(t *testing.T) {
-	defer func(was struct{ rows, few, tail int }) { limits = was }(limits)
+	defer func(was struct{ rows, few, tail, held int }) { limits = was }(limits)
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawSchema(rt, t)
 		limits.rows = rapid.SampledFrom([]int{2, 5, 100}).Draw(rt, "rows of a segment")
 		limits.few = rapid.SampledFrom([]int{0, 100}).Draw(rt, "few")
 		limits.tail = rapid.SampledFrom([]int{0, 4, 100}).Draw(rt, "tail")
+		limits.held = rapid.SampledFrom([]int{0, 4, 1000}).Draw(rt, "held")
 		d := newData(rt, s)
 		files := [][]Row{drawFew(rt, s, 1, 12), drawFew(rt, s, 1, 12), drawFew(rt, s, 1, 5)}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {

@@ -61,7 +61,7 @@ type given struct {
 	raised       bool   // the data set's generation was raised after it
 	told         bool   // the grantee's node has acknowledged the revocation
 	deliveries   int
-	last         delivery
+	last, most   delivery // the one that held the most: who asks for less in the end has it all the same
 	lastTime     time.Time
 }
 

@@ -69,7 +69,7 @@ type digesting struct {
 type handedOut struct {
 	seq   uint64
 	scope crypto.Scope
-	grant string // its CID, "" when that is erased
+	what  delivery // nothing when that is erased
 	past  bool
 	uses  []usedMark
 }
@@ -189,19 +189,26 @@ func (d *digesting) delivered(rec vault.Recorded) {
 		return
 	}
 	_ = with(rec, func(f delivery, _ vault.Recorded) error {
-		h.grant = string(f.Grant)
+		h.what = f
 		d.out = append(d.out, h)
 		return nil
 	})
 }
 
-// sumUp keeps, from the newest on, each grant's last delivery, one for each
-// head that a use was drawn for, and those whose invocation might come again.
+// sumUp keeps, from the newest on, each grant's last delivery and the one that
+// held the most, one for each head that a use was drawn for, and those whose
+// invocation might come again.
 func (d *digesting) sumUp() {
-	last, drawn := map[string]bool{"": true}, map[string]bool{}
+	last, drawn, most := map[string]bool{"": true}, map[string]bool{}, map[string]handedOut{}
+	for _, h := range d.out {
+		if leaf := string(h.what.Grant); leaf != "" && most[leaf].what.isNoMore(h.what) {
+			most[leaf] = h
+		}
+	}
 	for _, h := range slices.Backward(d.out) {
-		counts := !h.past || !last[h.grant]
-		last[h.grant] = true
+		leaf := string(h.what.Grant)
+		counts := !h.past || !last[leaf] || most[leaf].seq == h.seq
+		last[leaf] = true
 		for _, use := range h.uses {
 			key := string(use.Delegation) + string(use.Head[:])
 			counts = counts || !drawn[key]
@@ -211,8 +218,8 @@ func (d *digesting) sumUp() {
 			continue
 		}
 		d.dead[h.seq] = true
-		if h.grant != "" {
-			d.count(h.scope, summary{Grant: []byte(h.grant), Deliveries: 1})
+		if leaf != "" {
+			d.count(h.scope, summary{Grant: h.what.Grant, Deliveries: 1})
 		}
 	}
 }

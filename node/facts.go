@@ -3,6 +3,8 @@
 package node
 
 import (
+	"cmp"
+
 	"github.com/traboule/traboule/crypto"
 )
 
@@ -96,12 +98,18 @@ type delivery struct {
 	Dataset  crypto.DID `cbor:"dataset"`
 	Grant    []byte     `cbor:"grant"` // CID of the leaf
 	Peer     crypto.DID `cbor:"peer"`
-	Version  uint64     `cbor:"version"`
+	View     string     `cbor:"view,omitempty"` // as the head names it
+	Version  uint64     `cbor:"version"`        // of a view of records, the head's own number
 	Files    uint64     `cbor:"files"`
 	Bytes    uint64     `cbor:"bytes"`
 	Rows     uint64     `cbor:"rows,omitempty"` // of records
 	Purpose  string     `cbor:"purpose"`
 	Repeated bool       `cbor:"repeated"` // the same head as before, to go on with an interrupted fetch
+}
+
+// isNoMore says whether a delivery holds no more than another.
+func (d delivery) isNoMore(than delivery) bool {
+	return cmp.Or(cmp.Compare(d.Rows, than.Rows), cmp.Compare(d.Files, than.Files), cmp.Compare(d.Bytes, than.Bytes)) <= 0
 }
 
 // deliveryMark is what a delivery leaves in the clear, so that after a start

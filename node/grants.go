@@ -328,13 +328,13 @@ func (n *Node) whatRevokingDid(g given, r RevokeResult) []Notice {
 	}
 	if g.deliveries == 0 {
 		list = append(list, Notice{Key: "revoked.nothing-delivered", Args: map[string]string{"contact": who}})
-	} else if g.last.Rows > 0 {
+	} else if isOnRecords(g.grant) {
 		list = append(list, Notice{Key: "revoked.delivered-rows", Args: map[string]string{
-			"contact": who, "rows": strconv.FormatUint(g.last.Rows, 10), "time": moment(g.lastTime),
+			"contact": who, "n": strconv.Itoa(g.deliveries), "rows": strconv.FormatUint(g.most.Rows, 10), "time": moment(g.lastTime),
 		}})
 	} else {
 		list = append(list, Notice{Key: "revoked.delivered", Args: map[string]string{
-			"contact": who, "files": strconv.FormatUint(g.last.Files, 10), "bytes": strconv.FormatUint(g.last.Bytes, 10),
+			"contact": who, "files": strconv.FormatUint(g.most.Files, 10), "bytes": strconv.FormatUint(g.most.Bytes, 10),
 			"time": moment(g.lastTime),
 		}})
 	}

@@ -288,7 +288,9 @@ func (b *book) applyDelivered(f delivery, rec vault.Recorded) error {
 	}
 	if g, ok := b.given[c]; ok {
 		g.deliveries++
-		g.last, g.lastTime = f, time.Unix(rec.Time, 0)
+		if g.last, g.lastTime = f, time.Unix(rec.Time, 0); g.most.isNoMore(f) {
+			g.most = f
+		}
 	}
 	return nil
 }

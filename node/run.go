@@ -151,8 +151,8 @@ func (l *link) tend(ctx context.Context) {
 }
 
 // housekeeping does what is due: the clock mark, the denials of grantees, our
-// own links that have aged, half revocations, a checkpoint, the pace of grants
-// that are over, the ballast. None waits for another that fails.
+// own links that have aged, half revocations, the views and the pace of grants
+// that are over, a checkpoint, the ballast. None waits for another that fails.
 func (n *Node) housekeeping(ctx context.Context) error {
 	var failed error
 	for _, do := range []func(context.Context) error{

@@ -173,8 +173,11 @@ func (n *Node) headOf(ctx context.Context, d *access.Decision) (head vault.Signe
 		return head, 0, &protocol.Refusal{Code: protocol.Denied}
 	}
 	v, err := n.viewAsked(ctx, set, askedView(d.Args))
+	if errors.Is(err, view.ErrBadView) {
+		err = fmt.Errorf("%w: %w", &protocol.Refusal{Code: protocol.Malformed}, err)
+	}
 	if err != nil {
-		return head, 0, fmt.Errorf("%w: %w", &protocol.Refusal{Code: protocol.Malformed}, err)
+		return head, 0, err
 	}
 	return n.cutView(ctx, set, v, g)
 }
@@ -219,9 +222,9 @@ func deliveryFact(d *access.Decision, g given, head vault.SignedHead, rows int, 
 		mark.Uses = append(mark.Uses, usedMark{Delegation: use.Delegation.Bytes(), Head: use.Head})
 	}
 	f := fact(factDelivered, crypto.DatasetScope(d.Grant.Dataset), delivery{
-		Dataset: d.Grant.Dataset, Grant: d.Leaf.Bytes(), Peer: d.Audience, Version: head.Sequence,
+		Dataset: d.Grant.Dataset, Grant: d.Leaf.Bytes(), Peer: d.Audience, View: head.View, Version: head.Sequence,
 		Files: head.Counts.Files, Bytes: head.Counts.Bytes, Rows: uint64(rows), Purpose: d.Args.Purpose,
-		Repeated: g.deliveries > 0 && g.last.Version == head.Sequence,
+		Repeated: g.deliveries > 0 && g.last.View == head.View && g.last.Version == head.Sequence,
 	})
 	f.Public = canonical.MustMarshal(mark)
 	return f

@@ -41,6 +41,12 @@ func newMeter(p *person) meter {
 // reads imports half-hours that begin at a moment, of so many watt-hours each.
 func (m meter) reads(begin time.Time, wattHours ...int) {
 	m.t.Helper()
+	m.readsBy(30*time.Minute, begin, wattHours...)
+}
+
+// readsBy imports intervals of any length.
+func (m meter) readsBy(step time.Duration, begin time.Time, wattHours ...int) {
+	m.t.Helper()
 	target := vault.Target{Name: m.name, Kind: storage.KindRecords, Time: m.now()}
 	if d, err := m.vault.Lookup(m.name); err == nil {
 		target.Dataset, target.Name = d.DID, ""
@@ -59,10 +65,10 @@ func (m meter) reads(begin time.Time, wattHours ...int) {
 	}
 	im := set.Import(m.t.Context(), w)
 	for i, n := range wattHours {
-		at := begin.Add(time.Duration(i) * 30 * time.Minute)
+		at := begin.Add(time.Duration(i) * step)
 		row := make(record.Row, len(m.schema.Fields))
 		for field, value := range map[string]record.Value{
-			"direction": record.Str("consumption"), "start": record.At(at), "end": record.At(at.Add(30 * time.Minute)), "energy": record.Dec(int64(n), 3),
+			"direction": record.Str("consumption"), "start": record.At(at), "end": record.At(at.Add(step)), "energy": record.Dec(int64(n), 3),
 		} {
 			i, ok := m.schema.Index(field)
 			if !ok {

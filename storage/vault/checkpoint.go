@@ -143,11 +143,11 @@ func (d *dataset) repeated() (list []change) {
 	for _, h := range d.views {
 		list = append(list, change{kind: kindView, scope: d.scope(), body: encode(headBody{h.Bytes}), time: h.Time})
 	}
+	for _, view := range slices.Sorted(maps.Keys(d.uncut)) { // before the heads of views that came back
+		list = append(list, change{kind: kindUncut, scope: d.scope(), body: encode(uncutBody{view, d.uncut[view]})})
+	}
 	for _, h := range d.cuts {
 		list = append(list, change{kind: kindCut, scope: d.scope(), body: encode(headBody{h.Bytes}), time: h.Time})
-	}
-	if d.uncut > 0 {
-		list = append(list, change{kind: kindUncut, scope: d.scope(), body: encode(uncutBody{[]string{}, d.uncut})})
 	}
 	if d.generation > 0 {
 		list = append(list, change{kind: kindGeneration, scope: d.scope(), public: encode(generationBody{d.generation})})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -27,8 +28,8 @@ import (
 // that differs gets the next number; the same content in the same generation is
 // the same head, and so no two heads of one view ever have one number. The
 // incarnation in the high half sees to that also when the vault was put back
-// from a kit, which does not know the cuts. When a view is no longer kept its
-// numbers are not used again either.
+// from a kit, which does not know the cuts. Of a view that is no longer kept the
+// last number is remembered: none is used again, and none tells of another view.
 
 // cutsKept is how many heads of a view stay: the newest, and the one before,
 // which somebody may still be fetching.
@@ -287,7 +288,7 @@ func (w *ViewWriter) record(h SignedHead) (before []SignedHead, err error) {
 	}
 	var changes []change
 	if w.broken {
-		changes = append(changes, d.forgetViews([]string{w.view}))
+		changes = append(changes, d.forgetView(w.view))
 	}
 	changes = append(changes, change{kind: kindCut, scope: d.scope(), body: encode(headBody{h.Bytes})})
 	if _, err := w.v.commit(w.ctx, changes...); err != nil {
@@ -326,16 +327,16 @@ func (v *Vault) dropViews(ctx context.Context, did crypto.DID, keep func(view st
 	if err != nil {
 		return err
 	}
-	var views []string
+	var changes []change
 	for _, h := range d.cuts {
-		if !keep(h.View) && !slices.Contains(views, h.View) {
-			views = append(views, h.View)
+		if last, _ := d.lastCut(h.View); last.Head == h.Head && !keep(h.View) {
+			changes = append(changes, d.forgetView(h.View))
 		}
 	}
-	if len(views) == 0 {
+	if len(changes) == 0 {
 		return nil
 	}
-	if _, err := v.commit(ctx, d.forgetViews(views)); err != nil {
+	if _, err := v.commit(ctx, changes...); err != nil {
 		return err
 	}
 	now, err := v.find(did)
@@ -378,27 +379,27 @@ var errNumbers = errors.New("a view has no numbers left for its heads")
 
 // nextCut is the number of the next head of a view.
 func (d *dataset) nextCut(view string) (uint32, error) {
-	n := d.uncut
-	for _, h := range d.cuts {
-		if h.View == view {
-			n = max(n, uint32(h.Sequence))
-		}
-	}
+	n := d.lastNumber(view)
 	if n == math.MaxUint32 {
 		return 0, errNumbers
 	}
 	return n + 1, nil
 }
 
-// forgetViews is the journal's entry for views that are no longer kept.
-func (d *dataset) forgetViews(views []string) change {
-	last := d.uncut
+// lastNumber is that of the last head that there ever was of a view, 0 for none.
+func (d *dataset) lastNumber(view string) uint32 {
+	n := d.uncut[view]
 	for _, h := range d.cuts {
-		if slices.Contains(views, h.View) {
-			last = max(last, uint32(h.Sequence))
+		if h.View == view {
+			n = max(n, uint32(h.Sequence))
 		}
 	}
-	return change{kind: kindUncut, scope: d.scope(), body: encode(uncutBody{views, last})}
+	return n
+}
+
+// forgetView is the journal's entry for a view that is no longer kept.
+func (d *dataset) forgetView(view string) change {
+	return change{kind: kindUncut, scope: d.scope(), body: encode(uncutBody{view, d.lastNumber(view)})}
 }
 
 func (s *state) applyUncut(c change) error {
@@ -410,13 +411,10 @@ func (s *state) applyUncut(c change) error {
 		if d.scope() != c.scope {
 			continue
 		}
-		var kept []SignedHead
-		for _, h := range d.cuts {
-			if !slices.Contains(b.Views, h.View) {
-				kept = append(kept, h)
-			}
-		}
-		d.cuts, d.uncut = kept, max(d.uncut, b.Last)
+		uncut := map[string]uint32{}
+		maps.Copy(uncut, d.uncut)
+		uncut[b.View] = max(uncut[b.View], b.Last)
+		d.cuts, d.uncut = otherViews(d.cuts, b.View), uncut
 	}
 	return nil
 }

@@ -244,6 +244,38 @@ func TestViewsLiveAndDie(t *testing.T) {
 	}
 }
 
+// TestViewNumbersAreItsOwn: how often a view changed that is no longer kept
+// shows in no other, and its own numbers go on.
+func TestViewNumbersAreItsOwn(t *testing.T) {
+	v := newVault(t, testOptions())
+	did := mustPut(t, v, Target{Name: "x"}, objects("log", "1")).Dataset.DID
+	views := []string{oneView, storage.RowsView([]byte("two"))}
+	for i := range 5 {
+		mustCut(t, v, did, views[0], objects("rows/0", fmt.Sprint(i)))
+	}
+	mustCut(t, v, did, views[1], objects("rows/0", "once"))
+	if err := v.DropViews(bg, did, func(string) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	settled := func() {
+		t.Helper()
+		if err := v.Checkpoint(bg, Digest{}); err != nil {
+			t.Fatal(err)
+		}
+		v, _ = reopen(t, v)
+	}
+	settled()
+	settled()
+	for _, c := range []struct {
+		view string
+		want uint32
+	}{{otherView, 1}, {views[1], 2}, {views[0], 6}} {
+		if h := mustCut(t, v, did, c.view, objects("rows/0", "new")); uint32(h.Sequence) != c.want {
+			t.Errorf("number %d, want %d", uint32(h.Sequence), c.want)
+		}
+	}
+}
+
 // TestViewsUnderWay: nothing is swept meanwhile, data sets go on, and one that
 // is removed meanwhile gets no head.
 func TestViewsUnderWay(t *testing.T) {

@@ -35,7 +35,7 @@ const (
 	kindPlaces      = 14 // repeated: where the facts that follow stood at first
 	kindChanged     = 15 // repeated: where the last entry stood that a kit from before lacks
 	kindCut         = 16 // a head of a view with objects of its own was signed
-	kindUncut       = 17 // such views are no longer kept
+	kindUncut       = 17 // such a view is no longer kept
 )
 
 // Bodies of the kinds above.
@@ -71,8 +71,8 @@ type (
 		Before uint64 `cbor:"before"` // the first sequence that is kept
 	}
 	uncutBody struct {
-		Views []string `cbor:"views"`
-		Last  uint32   `cbor:"last"` // no head of any such view has a larger number
+		View string `cbor:"view"`
+		Last uint32 `cbor:"last"` // the number of its last head
 	}
 	placesBody struct {
 		Places []uint64 `cbor:"places"`
@@ -105,11 +105,11 @@ type dataset struct {
 	created    int64
 	keep       int // versions; 0 for the vault's default
 	generation uint64
-	last       uint32       // the last version's number within its incarnation
-	versions   []SignedHead // oldest first; received: one for each view, of one age the fullest last
-	views      []SignedHead // ours: signed for views of these versions
-	cuts       []SignedHead // ours: of views with objects of their own, oldest first; of each the newest [cutsKept]
-	uncut      uint32       // ours: the largest number that a head had of such a view that is no longer kept
+	last       uint32            // the last version's number within its incarnation
+	versions   []SignedHead      // oldest first; received: one for each view, of one age the fullest last
+	views      []SignedHead      // ours: signed for views of these versions
+	cuts       []SignedHead      // ours: of views with objects of their own, oldest first; of each the newest [cutsKept]
+	uncut      map[string]uint32 // ours: of such views that are no longer kept, the number of the last head; never changed, only replaced
 }
 
 func newState() *state {

@@ -294,7 +294,7 @@ func (t *table) bankRow(line int, row record.Row) error {
 // tell gives the number in full of an account whose operations have its end, to
 // the accounts, once.
 func (t *table) tell(line int, number string, short record.Value) error {
-	full := record.Str(number)
+	full := record.Str(strings.Clone(number))
 	if full == short || t.known[full] || len(t.known) == 1000 {
 		return nil
 	}

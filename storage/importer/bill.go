@@ -3,6 +3,7 @@
 package importer
 
 import (
+	"maps"
 	"math/big"
 	"regexp"
 	"slices"
@@ -148,12 +149,12 @@ var currencySigns = map[string]*regexp.Regexp{
 func (b *bill) theCurrency() (record.Value, error) {
 	found := ""
 	text := strings.Join(b.pages[0].folded, "\n")
-	for code, sign := range currencySigns {
-		if !sign.MatchString(text) {
+	for _, code := range slices.Sorted(maps.Keys(currencySigns)) {
+		if !currencySigns[code].MatchString(text) {
 			continue
 		}
 		if found != "" && b.options.Currency == "" {
-			return record.Null, Why("bill-currencies", "one", min(code, found), "other", max(code, found))
+			return record.Null, Why("bill-currencies", "one", found, "other", code)
 		}
 		found = code
 	}

@@ -145,12 +145,20 @@ func headOfCII(root *Element) (*cii, error) {
 	if c.date, err = ciiDate(c.document.At("IssueDateTime")); err != nil {
 		return nil, err
 	}
-	for field, missing := range map[string]bool{"number": c.number == "", "date": c.date.IsNull(), "currency": !isCurrency(c.currency), "grandTotal": c.sums.Say("GrandTotalAmount") == ""} {
-		if missing {
-			return nil, Why("invoice-lacks", "field", field)
-		}
+	lacks := ""
+	switch {
+	case c.number == "":
+		lacks = "number"
+	case c.date.IsNull():
+		lacks = "date"
+	case !isCurrency(c.currency):
+		lacks = "currency"
+	case c.sums.Say("GrandTotalAmount") == "":
+		lacks = "grandTotal"
+	default:
+		return c, nil
 	}
-	return c, nil
+	return nil, Why("invoice-lacks", "field", lacks)
 }
 
 var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)

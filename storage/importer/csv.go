@@ -57,6 +57,28 @@ func Separator(head string) rune {
 	return best
 }
 
+// Records gives each record of the file as [CSV.Next] does, with the line on which
+// it begins; sep 0 finds the separator out. It ends with the first error of visit.
+func (s *Source) Records(sep rune, visit func(line int, fields []string) error) error {
+	c, err := s.CSV(sep)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for {
+		fields, err := c.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = visit(c.Line(), fields)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // Close ends the reading.
 func (c *CSV) Close() error { return c.in.Close() }
 

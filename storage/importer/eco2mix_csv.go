@@ -4,7 +4,6 @@ package importer
 
 import (
 	"context"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -24,45 +23,31 @@ var eco2mixCSV = Format{Name: "eco2mix-csv", Read: readEco2mix, Fits: func(h Hea
 }}
 
 func readEco2mix(_ context.Context, s *Source, to *Sink) error {
-	c, err := s.CSV(0)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	header, err := c.Next()
-	if err != nil {
-		return Why("cut")
-	}
-	header = foldAll(header)
-	at := func(r []string, name string) string { return valueAt(r, slices.Index(header, name)) }
 	rows := to.Rows("electricity-mix", "area", "nature", "at", "consumption", "carbon")
-	for {
-		r, err := c.Next()
-		if err == io.EOF {
+	var header []string
+	return s.Records(0, func(line int, r []string) error {
+		if header == nil {
+			header = foldAll(r)
 			return nil
 		}
+		at := func(name string) string { return valueAt(r, slices.Index(header, name)) }
+		moment, err := time.Parse(time.RFC3339, at("date_heure"))
 		if err != nil {
-			return err
+			to.Reject(line, Why("time", "value", clip(at("date_heure"))))
+			return nil
 		}
-		moment, err := time.Parse(time.RFC3339, at(r, "date_heure"))
-		if err != nil {
-			to.Reject(c.Line(), Why("time", "value", clip(at(r, "date_heure"))))
-			continue
-		}
-		consumption, err := Number(at(r, "consommation"), 0)
+		consumption, err := Number(at("consommation"), 0)
 		var carbon record.Value
 		if err == nil {
-			carbon, err = Number(at(r, "taux_co2"), 0)
+			carbon, err = Number(at("taux_co2"), 0)
 		}
-		if err == nil && consumption.IsNull() && carbon.IsNull() {
-			continue
+		switch {
+		case err != nil:
+			to.Reject(line, err)
+			return nil
+		case consumption.IsNull() && carbon.IsNull():
+			return nil
 		}
-		if err != nil {
-			to.Reject(c.Line(), err)
-			continue
-		}
-		if err := rows.Add(c.Line(), record.Str(at(r, "perimetre")), record.Str(at(r, "nature")), record.At(moment), consumption, carbon); err != nil {
-			return err
-		}
-	}
+		return rows.Add(line, record.Str(at("perimetre")), record.Str(at("nature")), record.At(moment), consumption, carbon)
+	})
 }

@@ -4,7 +4,6 @@ package importer
 
 import (
 	"context"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -57,24 +56,11 @@ func readEDF(_ context.Context, s *Source, to *Sink) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.CSV(';')
-	if err != nil {
+	e := &edfFile{to: to, clock: &Clock{Zone: zone}, curve: newLoadCurve(to, record.Null, record.Str("consumption"))}
+	if err := s.Records(';', e.record); err != nil {
 		return err
 	}
-	defer c.Close()
-	e := &edfFile{to: to, clock: &Clock{Zone: zone}, curve: newLoadCurve(to, record.Null, record.Str("consumption"))}
-	for {
-		r, err := c.Next()
-		if err == io.EOF {
-			return e.close()
-		}
-		if err == nil {
-			err = e.record(c.Line(), r)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return e.close()
 }
 
 func (e *edfFile) record(line int, r []string) error {

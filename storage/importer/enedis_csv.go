@@ -4,7 +4,6 @@ package importer
 
 import (
 	"context"
-	"io"
 	"regexp"
 	"strings"
 	"time"
@@ -48,24 +47,11 @@ type enedisTable struct {
 }
 
 func readEnedisCSV(_ context.Context, s *Source, to *Sink) error {
-	c, err := s.CSV(';')
-	if err != nil {
+	t := &enedisTable{to: to, end: func() error { return nil }}
+	if err := s.Records(';', t.record); err != nil {
 		return err
 	}
-	defer c.Close()
-	t := &enedisTable{to: to, end: func() error { return nil }}
-	for {
-		r, err := c.Next()
-		if err == io.EOF {
-			return t.done()
-		}
-		if err == nil {
-			err = t.record(c.Line(), r)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return t.done()
 }
 
 func (t *enedisTable) done() error {

@@ -117,7 +117,10 @@ func (e *enedisFile) value(r *enedisReading) error {
 	}
 	at := -1
 	err = e.j.Object(func(name string) error {
-		if name == "interval_reading" && at < 0 {
+		if name == "interval_reading" {
+			if at >= 0 {
+				return e.j.wrong(name + " comes twice")
+			}
 			at = len(e.all)
 			if e.first {
 				e.all = append(e.all, enedisReading{})

@@ -40,7 +40,7 @@ func kilowattHours(watts record.Value, over time.Duration) (energy record.Value,
 	return decimal(whole, energyDigits)
 }
 
-// times is a decimal times 10^shift, exactly.
+// times10 is a decimal times 10^shift, exactly.
 func times10(v record.Value, shift int) (record.Value, bool) {
 	n, scale := v.Unscaled()
 	if scale -= shift; scale < 0 {

@@ -230,6 +230,7 @@ func TestEnedisJSONRefuses(t *testing.T) {
 		`{"2022-12-26":{"value":1,"message":"Pas d’alerte.","detail":{"2022-12-27 00:00:00":1}}}`:                                    "not-a-reading",
 		`{"signals":[{"GenerationFichier":"x","jour":"2022-12-02","dvalue":1,"message":"x","values":[{"pas":0,"hvalue":1}]}]}`:       "not-a-reading",
 		`{"customer":{"customer_id":"1","identity":{"natural_person":{"title":"M"}}}}`:                                               "not-a-reading",
+		`{"meter_reading":{"interval_reading":[{"value":"1","date":"2022-03-23"}],"interval_reading":[]}}`:                           "json",
 		`{"meter_reading":{"usage_point_id":"1","interval_reading":[]}}`:                                                             "nothing-in-it",
 		`{"meter_reading":{"usage_point_id":"1","interval_reading":[{"value":"1","date":"2022-03-23 00:30:00","interval_length":"PT`: "cut",
 	} {

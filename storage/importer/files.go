@@ -15,8 +15,8 @@ import (
 // Files visits the files that a path of the disk leads to: the file, or all
 // files of a folder and of those in it, in the order of their names; of a zip
 // that no format reads as a whole, its members. What lies in folders with a dot
-// before their names is left out, and so are links. It ends with the first
-// error of visit, or when ctx is done.
+// before their names is left out, and so are links (that which path itself is, is
+// followed). It ends with the first error of visit, or when ctx is done.
 //
 // A file that cannot be opened, or a zip that is a bomb, is visited too:
 // [Read] then says why.
@@ -28,6 +28,9 @@ func Files(ctx context.Context, path string, o Options, visit func(*Source) erro
 	if !at.IsDir() {
 		return unpack(ctx, File(path, o), visit)
 	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return Why("open").Because(err)
+	}
 	return filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -37,18 +40,18 @@ func Files(ctx context.Context, path string, o Options, visit func(*Source) erro
 		case hidden && d.IsDir():
 			return fs.SkipDir
 		case err != nil:
-			return visit(refused(shown(path, name), Why("open").Because(err)))
+			return visit(refused(below(path, name), Why("open").Because(err)))
 		case hidden || !d.Type().IsRegular():
 			return nil
 		}
 		s := File(name, o)
-		s.Name = shown(path, name)
+		s.Name = below(path, name)
 		return unpack(ctx, s, visit)
 	})
 }
 
-// shown is the name of a file below a folder.
-func shown(folder, name string) string {
+// below is the name of a file below a folder.
+func below(folder, name string) string {
 	if rel, err := filepath.Rel(folder, name); err == nil {
 		return filepath.ToSlash(rel)
 	}

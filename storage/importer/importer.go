@@ -165,7 +165,10 @@ func (r *Rows) Add(line int, values ...record.Value) error {
 	for i, v := range values {
 		r.row[r.places[i]] = v
 	}
-	if err := r.tally.schema.Check(r.row); err != nil {
+	if err := r.tally.schema.Check(r.row); errors.Is(err, record.ErrTooLong) {
+		r.sink.Reject(line, Why("text-too-long", "limit", itoa(record.MaxText)).Because(err))
+		return nil
+	} else if err != nil {
 		r.sink.Reject(line, Why("row", "kind", r.tally.schema.Kind, "what", err.Error()))
 		return nil
 	}

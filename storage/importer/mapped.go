@@ -4,7 +4,7 @@ package importer
 
 import (
 	"context"
-	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +29,7 @@ func readTable(src *Source, m *Mapping, to *Sink) error {
 	if err != nil {
 		return err
 	}
-	t := &table{src: src, m: m, kind: kind, dates: m.Dates}
+	t := &table{src: src, m: m, kind: kind, dates: m.Dates, clocks: map[int]*Clock{}}
 	if err := t.always(); err != nil {
 		return err
 	}
@@ -59,13 +59,14 @@ func readTable(src *Source, m *Mapping, to *Sink) error {
 
 // table is one table being read.
 type table struct {
-	src   *Source
-	m     *Mapping
-	kind  *record.Schema
-	zone  *time.Location
-	row   record.Row // what all rows have
-	cells []cell
-	width int // how many columns the headings have; 0 without headings
+	src    *Source
+	m      *Mapping
+	kind   *record.Schema
+	zone   *time.Location
+	clocks map[int]*Clock // by the field of instants
+	row    record.Row     // what all rows have
+	cells  []cell
+	width  int // how many columns the headings have; 0 without headings
 
 	votes dateVotes
 	dates string // the order of day and month
@@ -97,37 +98,23 @@ func (t *table) always() error {
 // each gives the records of the table: those behind the headings, or from the
 // first line on.
 func (t *table) each(visit func(line int, cells []string) error) error {
-	in, err := t.src.CSV([]rune(t.m.Separator)[0])
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	named := false
-	for _, c := range t.m.Columns {
-		named = named || c.Column != ""
-	}
+	named := slices.ContainsFunc(t.m.Columns, func(c Column) bool { return c.Column != "" })
 	started := !named && t.locate(nil)
-	for {
-		record, err := in.Next()
+	err := t.src.Records([]rune(t.m.Separator)[0], func(line int, record []string) error {
 		switch {
-		case err == io.EOF && !started:
-			return t.noHeadings()
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
 		case !started:
-			started = t.locate(record)
-		case in.Line() < t.m.First || blank(record):
-		default:
-			if err := visit(in.Line(), record); err != nil {
-				return err
+			if started = t.locate(record); !started && line > maxTablePreamble {
+				return t.noHeadings()
 			}
+		case line >= t.m.First && !blank(record):
+			return visit(line, record)
 		}
-		if !started && in.Line() > maxTablePreamble {
-			return t.noHeadings()
-		}
+		return nil
+	})
+	if err == nil && !started {
+		return t.noHeadings()
 	}
+	return err
 }
 
 // maxTablePreamble is the last line in which headings are looked for.
@@ -265,13 +252,15 @@ func (t *table) values(cells []string) (record.Row, error) {
 			return nil, err
 		}
 	}
-	for field, a := range numbers {
-		a.into(row, field, t)
-	}
-	for field, h := range halves {
-		var err error
-		if row[field], err = t.joined(t.kind.Fields[field], *h); err != nil {
-			return nil, err
+	for field := range row {
+		if a := numbers[field]; a != nil {
+			a.into(row, field, t)
+		}
+		if h := halves[field]; h != nil {
+			var err error
+			if row[field], err = t.joined(field, *h); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return row, nil
@@ -305,8 +294,8 @@ func (t *table) cell(c *cell, s string, row record.Row, numbers map[int]*amountP
 	return err
 }
 
-func (t *table) joined(f record.Field, parts [2]string) (record.Value, error) {
-	switch {
+func (t *table) joined(field int, parts [2]string) (record.Value, error) {
+	switch f := t.kind.Fields[field]; {
 	case parts[0] == "":
 		return record.Null, nil
 	case f.Type == record.Place:
@@ -320,7 +309,7 @@ func (t *table) joined(f record.Field, parts [2]string) (record.Value, error) {
 		}
 		return asValue(f, lat.String()+","+lon.String())
 	}
-	return t.instant(parts[0] + " " + parts[1])
+	return t.instant(field, parts[0]+" "+parts[1])
 }
 
 // value reads one cell as its field's type.
@@ -330,7 +319,7 @@ func (t *table) value(c *cell, s string) (record.Value, error) {
 	case record.Day:
 		return Date(s, t.dates)
 	case record.Instant:
-		return t.instant(s)
+		return t.instant(c.field, s)
 	case record.Integer:
 		v, err := Number(s, c.mark)
 		if n, scale := v.Unscaled(); err == nil && scale == 0 && !v.IsNull() {
@@ -357,9 +346,9 @@ func asValue(f record.Field, s string) (record.Value, error) {
 	return v, nil
 }
 
-// instant reads a moment: with its offset, or what a clock in the zone of the
-// file showed.
-func (t *table) instant(s string) (record.Value, error) {
+// instant reads a moment of a field: with its offset, or what a clock in the zone
+// of the file showed after it had shown the rows before.
+func (t *table) instant(field int, s string) (record.Value, error) {
 	if at, err := time.Parse(time.RFC3339Nano, strings.Replace(s, " ", "T", 1)); err == nil {
 		return record.At(at), nil
 	}
@@ -367,10 +356,12 @@ func (t *table) instant(s string) (record.Value, error) {
 	if err != nil {
 		return record.Null, err
 	}
-	y, m, d := wall.Date()
-	at := time.Date(y, m, d, wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), t.zone)
-	if at.Hour() != wall.Hour() {
-		return record.Null, Why("time", "value", clip(s)) // the clock passed over it
+	if t.clocks[field] == nil {
+		t.clocks[field] = &Clock{Zone: t.zone}
+	}
+	at, ok := t.clocks[field].End(wall, 0, time.Time{})
+	if !ok {
+		return record.Null, Why("no-such-time", "value", clip(s))
 	}
 	return record.At(at), nil
 }

@@ -4,8 +4,10 @@ package importer
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/traboule/traboule/storage/record"
@@ -64,8 +66,29 @@ func TestMappedIntoAnyKind(t *testing.T) {
 	for _, x := range r.Rejected {
 		codes = append(codes, itoa(x.Line)+" "+x.Reason.Code)
 	}
-	if diff := cmp.Diff([]string{"6 time", "7 number", "8 number", "9 value", "10 value", "11 row", "12 columns"}, codes); diff != "" {
+	if diff := cmp.Diff([]string{"6 no-such-time", "7 number", "8 number", "9 value", "10 value", "11 row", "12 columns"}, codes); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// On the days on which the clocks change each row is where it was: of two that
+// say 02:30 the second is an hour later.
+func TestMappedClockChanges(t *testing.T) {
+	m := &Mapping{Kind: "walks", Schema: walks, Separator: ";", Columns: []Column{{Number: 1, Field: "at"}, {Number: 2, Field: "dogs"}}}
+	for day, n := range clockDays {
+		var in strings.Builder
+		var want []string
+		for i, at := range halfHours(t, day) {
+			fmt.Fprintf(&in, "%s;%d\n", at.Format("02/01/2006 15:04"), i)
+			want = append(want, fmt.Sprintf(`{"at":"%s","dogs":%d}`, at.UTC().Format(time.RFC3339), i))
+		}
+		if len(want) != n {
+			t.Fatalf("%s has %d half-hours", day, len(want))
+		}
+		r, rows := takeAll(t, in.String(), Options{Map: m, Dates: "dmy"})
+		if diff := cmp.Diff(want, rows["walks"]); diff != "" || r.RejectedRows > 0 {
+			t.Error(day, r.Rejected, diff)
+		}
 	}
 }
 

@@ -20,10 +20,7 @@ func asText(_ *pilot, b branch) (record.Value, error) {
 		return record.Null, nil
 	}
 	s := strings.ReplaceAll(b.say(), "\u0080", "€")
-	switch {
-	case len(s) > record.MaxText:
-		return record.Null, Why("text-too-long")
-	case s == "" && b.there() && b.v != "":
+	if s == "" && b.there() && b.v != "" {
 		return record.Null, Why("value", "value", "{}")
 	}
 	return record.Str(s), nil
@@ -157,11 +154,7 @@ func inWords(between string) func(*pilot, branch) (record.Value, error) {
 				parts = append(parts, name+" "+strings.Join(spellOut(b.at(name)), " "))
 			}
 		}
-		s := strings.Join(parts, between)
-		if len(s) > record.MaxText {
-			return record.Null, Why("text-too-long")
-		}
-		return record.Str(s), nil
+		return record.Str(strings.Join(parts, between)), nil
 	}
 }
 
@@ -206,7 +199,7 @@ func bankDetail(path ...string) func(*pilot, branch) (record.Value, error) {
 	return func(p *pilot, b branch) (record.Value, error) {
 		v := b.v
 		if text, isText := b.v.(string); isText {
-			if text == "" || len(text) > record.MaxText {
+			if text == "" {
 				return record.Null, nil
 			}
 			text = strings.NewReplacer("\n", ", ", "\r", "", "\t", " ").Replace(text)
@@ -237,11 +230,7 @@ func listed(_ *pilot, b branch) (record.Value, error) {
 			lines = append(lines, s)
 		}
 	}
-	s := strings.Join(lines, "\n")
-	if len(s) > record.MaxText {
-		return record.Null, Why("text-too-long")
-	}
-	return record.Str(s), nil
+	return record.Str(strings.Join(lines, "\n")), nil
 }
 
 // periodEdge is when a period of a statement begins or ends. Days begin at

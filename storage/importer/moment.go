@@ -21,22 +21,28 @@ const (
 // seconds, an offset with or without its colon or behind a space. What has no
 // offset is read by a clock in zone.
 func Moment[T string | []byte](s T, zone *time.Location) (record.Value, bool) {
+	v, local, ok := shown(s)
+	if t := v.Time(); local {
+		v = record.At(time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone))
+	}
+	return v, ok
+}
+
+// shown is Moment but for times without an offset: these are local, and what the
+// clock showed is told as if it were UTC.
+func shown[T string | []byte](s T) (v record.Value, local, ok bool) {
 	if len(s) > 64 {
-		return record.Null, false
+		return record.Null, false, false
 	}
 	if v, ok := sinceEpoch(s); ok {
-		return v, true
+		return v, false, true
 	}
 	r := stamp[T]{s: s}
 	micros, local, ok := r.read()
 	if !ok {
-		return record.Null, false
+		return record.Null, false, false
 	}
-	if local {
-		t := time.UnixMicro(micros).UTC()
-		micros = time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone).UnixMicro()
-	}
-	return record.Micros(micros), true
+	return record.Micros(micros), local, true
 }
 
 // sinceEpoch reads a number since 1970.

@@ -67,7 +67,7 @@ type ofxFile struct {
 	in   ofxReader
 	open []string // the aggregates that are open, of those in ofxAggregates
 
-	leaves      map[string]string // of the transaction, balance or status that is open
+	leaves      map[string]string // those in ofxLeaves of the transaction, balance or status that is open
 	line        int               // where it began
 	institution record.Value
 	statement   account
@@ -81,6 +81,9 @@ type ofxFile struct {
 // passed over; so nothing depends on whether it is ever closed.
 var ofxAggregates = wordSet(`STMTRS CCSTMTRS INVSTMTRS BANKTRANLIST INVTRANLIST INVBANKTRAN BANKTRANLISTP STMTTRN STMTTRNP BANKACCTFROM CCACCTFROM INVACCTFROM
 	BANKACCTTO CCACCTTO PAYEE CURRENCY ORIGCURRENCY LEDGERBAL AVAILBAL FI STATUS`)
+
+// ofxLeaves are the leaves that are kept; a file may have any number of others.
+var ofxLeaves = wordSet(`CORRECTFITID DTPOSTED DTAVAIL DTUSER TRNAMT TRNTYPE FITID NAME EXTDNAME MEMO CHECKNUM CURSYM BALAMT DTASOF SEVERITY CODE MESSAGE`)
 
 // ofxCloses are the aggregates whose beginning ends others: one cannot lie in
 // the other.
@@ -112,7 +115,8 @@ func (f *ofxFile) take(t ofxTag) error {
 		f.open = append(f.open, t.name)
 		return f.begin(t)
 	}
-	return f.leaf(t)
+	f.leaf(t)
+	return nil
 }
 
 // close ends an aggregate and all that is open in it; one that is not open is
@@ -164,7 +168,7 @@ func (f *ofxFile) hasAccount() error {
 
 var ofxAccountTypes = map[string]string{"CHECKING": "Checkings", "SAVINGS": "Savings", "MONEYMRKT": "Savings", "CD": "Savings", "CREDITLINE": "Loan"}
 
-func (f *ofxFile) leaf(t ofxTag) error {
+func (f *ofxFile) leaf(t ofxTag) {
 	top := ""
 	if len(f.open) > 0 {
 		top = f.open[len(f.open)-1]
@@ -187,13 +191,14 @@ func (f *ofxFile) leaf(t ofxTag) error {
 			f.institution = record.Str(t.text)
 		}
 	case "STMTTRN", "STMTTRNP", "LEDGERBAL", "STATUS":
-		f.leaves[t.name] = t.text
+		if ofxLeaves[t.name] {
+			f.leaves[t.name] = t.text
+		}
 	case "PAYEE", "CURRENCY", "ORIGCURRENCY":
-		if f.within("STMTTRN") {
+		if ofxLeaves[t.name] && f.within("STMTTRN") {
 			f.leaves[top+"."+t.name] = t.text
 		}
 	}
-	return nil
 }
 
 func (f *ofxFile) done(name string) error {

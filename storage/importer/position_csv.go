@@ -5,7 +5,6 @@ package importer
 import (
 	"context"
 	"errors"
-	"io"
 	"strings"
 	"time"
 
@@ -28,10 +27,11 @@ var positionCSV = Format{
 		if err != nil {
 			return err
 		}
-		t := positionTable{out: newJournal(to), zone: zone}
+		t := positionTable{out: newJournal(to), clock: Clock{Zone: zone}}
 		if err := t.findOrder(src); err != nil {
 			return err
 		}
+		t.clock, t.wall = Clock{Zone: zone}, time.Time{}
 		return t.read(src, t.row)
 	},
 }
@@ -69,8 +69,10 @@ func columnsOf(line []string) (columns []string, ok bool) {
 // positionTable reads a table of positions.
 type positionTable struct {
 	out     *journal
-	zone    *time.Location
-	order   string // of day and month
+	clock   Clock
+	wall    time.Time    // what it showed in the row before,
+	at      record.Value // and when that was
+	order   string       // of day and month
 	columns []string
 }
 
@@ -110,31 +112,18 @@ func (t *positionTable) said(fields []string, what string) string {
 
 // read gives each row behind the headings.
 func (t *positionTable) read(src *Source, row func(line int, fields []string) error) error {
-	c, err := src.CSV(0)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
 	t.columns = nil
-	for {
-		fields, err := c.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case t.columns == nil:
-			if columns, ok := columnsOf(fields); ok {
-				t.columns = columns
-			} else if c.Line() > maxPreamble {
-				return Why("no-place-headings")
-			}
-			continue
+	return src.Records(0, func(line int, fields []string) error {
+		if t.columns != nil {
+			return row(line, fields)
 		}
-		if err := row(c.Line(), fields); err != nil {
-			return err
+		if columns, ok := columnsOf(fields); ok {
+			t.columns = columns
+		} else if line > maxPreamble {
+			return Why("no-place-headings")
 		}
-	}
+		return nil
+	})
 }
 
 // row takes a row.
@@ -142,7 +131,7 @@ func (t *positionTable) row(line int, fields []string) error {
 	var p position
 	for i, what := range t.columns {
 		if i < len(fields) && what != "time" {
-			t.out.named(&p, what, decimalPoint(fields[i]), t.zone)
+			t.out.named(&p, what, decimalPoint(fields[i]), t.clock.Zone)
 		}
 	}
 	p.place = degrees(t.said(fields, "lat"), t.said(fields, "lon"))
@@ -167,7 +156,11 @@ func (t *positionTable) row(line int, fields []string) error {
 func (t *positionTable) when(date, clock string) record.Value {
 	whole := strings.TrimSpace(date + " " + clock)
 	for _, s := range []string{clock, date, whole} {
-		if v, ok := Moment(s, t.zone); ok {
+		v, local, ok := shown(s)
+		switch {
+		case ok && local:
+			return t.shown(v.Time())
+		case ok:
 			return v
 		}
 	}
@@ -175,8 +168,19 @@ func (t *positionTable) when(date, clock string) record.Value {
 	if err != nil || t.order == "" || !strings.Contains(whole, ":") {
 		return record.Null
 	}
-	y, m, d := wall.Date()
-	return record.At(time.Date(y, m, d, wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), t.zone))
+	return t.shown(wall)
+}
+
+// shown is when a clock showed a time, after it had shown those of the rows
+// before; null for one that it passed over.
+func (t *positionTable) shown(wall time.Time) record.Value {
+	if !wall.Equal(t.wall) { // of one time there may be many positions
+		t.wall, t.at = wall, record.Null
+		if at, ok := t.clock.End(wall, 0, time.Time{}); ok {
+			t.at = record.At(at)
+		}
+	}
+	return t.at
 }
 
 // decimalPoint puts a point for the one comma of a number.

@@ -36,6 +36,14 @@ func TestPositionCSV(t *testing.T) {
 			rejected 3: no-coordinates
 			rejected 4: no-time
 			rejected 5: no-coordinates`},
+		{"an hour that comes twice, and one that never does", "lat,lon,time\n1,2,2022-10-30 01:30\n1,2,2022-10-30 02:10\n3,4,2022-10-30 02:10\n1,2,2022-10-30 02:50\n1,2,2022-10-30 02:20\n1,2,2022-10-30 03:00\n1,2,2023-03-26 02:30\n", `
+			positions {"time":"2022-10-29T23:30:00Z","place":{"lat":1,"lon":2}}
+			positions {"time":"2022-10-30T00:10:00Z","place":{"lat":1,"lon":2}}
+			positions {"time":"2022-10-30T00:10:00Z","place":{"lat":3,"lon":4}}
+			positions {"time":"2022-10-30T00:50:00Z","place":{"lat":1,"lon":2}}
+			positions {"time":"2022-10-30T01:20:00Z","place":{"lat":1,"lon":2}}
+			positions {"time":"2022-10-30T02:00:00Z","place":{"lat":1,"lon":2}}
+			rejected 8: time`},
 		{"a quote that never closes", "lat,lon,time\n1,2,\"" + strings.Repeat("x", 3*MaxLine), "refused: line-too-long"},
 	}.run(t, "position-csv")
 }

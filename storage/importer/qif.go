@@ -106,7 +106,9 @@ func eachQIF(src *Source, visit func(*qifEntry) error) error {
 		if e == nil {
 			e = &qifEntry{line: number, fields: map[byte]string{}}
 		}
-		e.fields[line[0]] = strings.TrimSpace(line[1:])
+		if strings.IndexByte(qifFields, line[0]) >= 0 {
+			e.fields[line[0]] = strings.TrimSpace(line[1:])
+		}
 		return nil
 	})
 	if err != nil {
@@ -114,6 +116,10 @@ func eachQIF(src *Source, visit func(*qifEntry) error) error {
 	}
 	return done(true)
 }
+
+// qifFields are the letters of the fields that are kept: date, amount (twice),
+// number or name, memo, party, category.
+const qifFields = "DTUNMPL"
 
 // qifSections are those with records of payments; of others (categories,
 // classes, prices, what to remember) there is nothing to keep.

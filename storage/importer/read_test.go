@@ -181,12 +181,20 @@ func TestFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Symlink(filepath.Join(dir, "a"), filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
 	want := []string{
 		"a/z.csv: 2 rows", "b.txt: 1 rows", "c.zip/one: 1 rows", "c.zip/d/two: unknown-format", "d.zip/i.zip/w: 2 rows", "e.zip/i.zip/j.zip: zip-too-deep",
 		"f.zip/secret: encrypted", "g.zip: zip-broken", "h.zip: zip-bomb", "i.zip: nul",
 	}
 	if diff := cmp.Diff(want, outcomes(t, dir)); diff != "" {
 		t.Error(diff)
+	}
+	for path, want := range map[string]string{"link": "z.csv: 2 rows", "link/z.csv": "z.csv: 2 rows"} {
+		if diff := cmp.Diff([]string{want}, outcomes(t, filepath.Join(dir, path))); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
 	}
 	if got := outcomes(t, filepath.Join(dir, "b.txt")); len(got) != 1 || got[0] != "b.txt: 1 rows" {
 		t.Error(got)

@@ -4,8 +4,6 @@ package importer
 
 import (
 	"context"
-	"errors"
-	"io"
 	"math/big"
 	"regexp"
 	"slices"
@@ -86,44 +84,60 @@ func fitsReceiptCSV(h Head) Fit {
 	return tellsReceipt(fields)
 }
 
-func readReceiptCSV(ctx context.Context, src *Source, to *Sink) error {
-	in, err := src.CSV(0)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	headings, err := in.Next()
-	if errors.Is(err, io.EOF) {
-		return nil // there is nothing in it
-	}
-	if err != nil {
-		return err
-	}
+func readReceiptCSV(_ context.Context, src *Source, to *Sink) error {
+	return readReceipts(src, to, func(visit func(receiptLine, int) error) error {
+		var columns []string
+		return src.Records(0, func(at int, values []string) error {
+			if columns == nil {
+				if columns = receiptColumns(values); !slices.Contains(columns, "label") {
+					return Why("no-column", "column", "label")
+				}
+				return nil
+			}
+			line := receiptLine{}
+			for i, value := range values[:min(len(values), len(columns))] {
+				if columns[i] != "" {
+					line[columns[i]] = value
+				}
+			}
+			return visit(line, at)
+		})
+	})
+}
+
+// receiptColumns are the fields that headings name, each once.
+func receiptColumns(headings []string) []string {
 	columns := make([]string, len(headings))
 	for i, heading := range headings {
-		if field := receiptField(heading); field != "" && !slices.Contains(columns[:i], field) {
+		if field := receiptField(heading); !slices.Contains(columns[:i], field) {
 			columns[i] = field
 		}
 	}
-	rows := to.Rows("receipts", receiptFields...)
-	for {
-		record, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		line := receiptLine{}
-		for i, value := range record {
-			if i < len(columns) && columns[i] != "" {
-				line[columns[i]] = value
-			}
-		}
-		if err := line.add(rows, to, in.Line(), src.Options); err != nil {
-			return err
-		}
+	return columns
+}
+
+// readReceipts reads lines twice: the first time for what their dates tell about
+// the order of day and month.
+func readReceipts(src *Source, to *Sink, each func(visit func(l receiptLine, at int) error) error) error {
+	if err := statementSize(src); err != nil {
+		return err
 	}
+	var votes dateVotes
+	err := each(func(l receiptLine, _ int) error {
+		if s := Plain(l["date"]); s != "" {
+			votes.see(s)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	o := src.Options
+	if o.Dates, err = votes.order(o.Dates); err != nil {
+		return err
+	}
+	rows := to.Rows("receipts", receiptFields...)
+	return each(func(l receiptLine, at int) error { return l.add(rows, to, at, o) })
 }
 
 // receiptLine is a line as the file has it, by the fields of the kind.
@@ -230,7 +244,7 @@ func receiptCurrency(stated, amounts, otherwise string) string {
 	return otherwise
 }
 
-// unitCodes are the units on receipts, by UN/CEFACT Recommendation 20.
+// unitsOnReceipts are the units on receipts, by UN/CEFACT Recommendation 20.
 var unitsOnReceipts = map[string]string{
 	"": "", "u": "C62", "un": "C62", "pc": "C62", "pce": "C62", "pcs": "C62", "piece": "C62", "pieces": "C62", "unite": "C62", "unit": "C62", "units": "C62", "x": "C62",
 	"kg": "KGM", "kilo": "KGM", "g": "GRM", "gr": "GRM", "mg": "MGM", "l": "LTR", "litre": "LTR", "litres": "LTR", "liter": "LTR", "cl": "CLT", "ml": "MLT", "m": "MTR", "cm": "CMT",

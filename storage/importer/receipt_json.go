@@ -41,44 +41,36 @@ const maxReceipt = 16 << 20
 
 // readReceiptJSON reads a receipt, an array of receipts, or an array of lines.
 // What a receipt says beside its lines holds for each of them.
-func readReceiptJSON(ctx context.Context, src *Source, to *Sink) error {
-	in, err := src.JSON()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	r := &receiptReader{rows: to.Rows("receipts", receiptFields...), to: to, options: src.Options}
-	each := func(int) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		at := in.Line()
-		tree, err := in.Tree(maxReceipt)
+func readReceiptJSON(_ context.Context, src *Source, to *Sink) error {
+	return readReceipts(src, to, func(visit func(receiptLine, int) error) error {
+		in, err := src.JSON()
 		if err != nil {
 			return err
 		}
-		return r.read(tree, receiptLine{}, at, 0)
-	}
-	if strings.HasPrefix(strings.TrimSpace(src.Head.Text), "[") {
-		err = in.Array(each)
-	} else {
-		err = each(0)
-	}
-	if err != nil {
-		return err
-	}
-	return in.Finish()
+		defer in.Close()
+		each := func(int) error {
+			at := in.Line()
+			tree, err := in.Tree(maxReceipt)
+			if err != nil {
+				return err
+			}
+			return receiptLines(tree, receiptLine{}, at, 0, visit)
+		}
+		if strings.HasPrefix(strings.TrimSpace(src.Head.Text), "[") {
+			err = in.Array(each)
+		} else {
+			err = each(0)
+		}
+		if err != nil {
+			return err
+		}
+		return in.Finish()
+	})
 }
 
-type receiptReader struct {
-	rows    *Rows
-	to      *Sink
-	options Options
-}
-
-// read takes an object for a receipt when it holds an array of lines, and else
-// for a line.
-func (r *receiptReader) read(tree any, around receiptLine, at, depth int) error {
+// receiptLines takes an object for a receipt when it holds an array of lines, and
+// else for a line.
+func receiptLines(tree any, around receiptLine, at, depth int, visit func(receiptLine, int) error) error {
 	object, ok := tree.(map[string]any)
 	if !ok || depth > 3 {
 		return Why("json", "line", itoa(at), "what", "no object where a receipt or a line should be")
@@ -95,10 +87,10 @@ func (r *receiptReader) read(tree any, around receiptLine, at, depth int) error 
 		}
 	}
 	if inside == nil {
-		return line.add(r.rows, r.to, at, r.options)
+		return visit(line, at)
 	}
 	for _, each := range inside {
-		if err := r.read(each, line, at, depth+1); err != nil {
+		if err := receiptLines(each, line, at, depth+1, visit); err != nil {
 			return err
 		}
 	}

@@ -135,7 +135,7 @@ func (a adding) add(r record.Row) {
 			return
 		}
 		s = &sum{}
-		a.sums[currency] = s
+		a.sums[strings.Clone(currency)] = s
 	}
 	s.rows++
 	n, scale := r[a.place].Unscaled()

@@ -20,11 +20,13 @@ import (
 // CSV, the longest token of an XML, and the longest text of a JSON.
 const MaxLine = 1 << 20
 
+// clip is the beginning of a text, to be told. It is a copy, so that it does not
+// keep all that the text was cut from.
 func clip(s string) string {
 	if len(s) > 80 {
 		s = strings.ToValidUTF8(s[:80], "") + "…"
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return strings.ToValidUTF8(strings.Clone(s), "\uFFFD")
 }
 
 func itoa[N int | int64](n N) string { return strconv.FormatInt(int64(n), 10) }

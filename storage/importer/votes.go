@@ -23,7 +23,7 @@ func (v *dateVotes) see(s string) {
 	if v.seen == nil || len(v.seen) > 10_000 {
 		v.seen = map[string]bool{}
 	}
-	v.seen[s] = true
+	v.seen[clip(s)] = true
 	day, first := Date(s, "dmy")
 	month, second := Date(s, "mdy")
 	switch {

@@ -4,7 +4,6 @@ package importer
 
 import (
 	"context"
-	"io"
 	"strings"
 	"time"
 
@@ -42,35 +41,18 @@ func readWater(_ context.Context, s *Source, to *Sink) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.CSV(0)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	header, err := c.Next()
-	if err != nil {
-		return Why("cut")
-	}
-	w := &waterFile{to: to, zone: zone, rows: to.Rows("water-daily", "day", "at", "volume", "index", "quality")}
-	if err := w.open(foldAll(header)); err != nil {
-		return err
-	}
-	for {
-		r, err := c.Next()
-		if err == io.EOF {
-			break
+	w := &waterFile{to: to, zone: zone}
+	err = s.Records(0, func(line int, r []string) error {
+		if w.rows == nil {
+			w.rows = to.Rows("water-daily", "day", "at", "volume", "index", "quality")
+			return w.open(foldAll(r))
 		}
-		if err == nil {
-			err = w.row(c.Line(), r)
-		}
-		if err != nil {
-			return err
-		}
-	}
+		return w.row(line, r)
+	})
 	if w.newestIsZero {
 		to.Warn(Why("zero-at-the-end", "day", w.newest.String()))
 	}
-	return nil
+	return err
 }
 
 // open finds the columns and their units.

@@ -2,7 +2,10 @@
 
 package record
 
-import "sort"
+import (
+	"sort"
+	"strings"
+)
 
 // Column is what one field holds in the rows of a [Batch]: row i's value is at
 // place i of each of its lists. It is read-only for all but who built it.
@@ -196,6 +199,7 @@ func (b *Builder) text(i int, s string) uint32 {
 	at, ok := b.texts[i][s]
 	if !ok {
 		c := b.cols[i]
+		s = strings.Clone(s) // or it would keep all of the line that it was cut from
 		at = uint32(len(c.Dict))
 		c.Dict = append(c.Dict, s)
 		b.texts[i][s] = at

@@ -18,7 +18,7 @@ var (
 	errKind = errors.New("stored as another type than the description says")
 )
 
-// decoder of pages: never writes more than there is room for.
+// unzip decodes pages, and never writes more than there is room for.
 var unzip = sync.OnceValue(func() *zstd.Decoder {
 	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
 		zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxMemory(MaxSegment))

@@ -337,8 +337,8 @@ func (s *Schema) Field(name string) (Field, bool) {
 }
 
 // Check says what is wrong with a row, naming the field: a value of another
-// type than its field's, one that must be there and is not, a row of another
-// length.
+// type than its field's, one that must be there and is not, a text that is too
+// long ([ErrTooLong]), a row of another length.
 func (s *Schema) Check(r Row) error {
 	if len(r) != len(s.Fields) {
 		return fmt.Errorf("%d values for %d fields", len(r), len(s.Fields))
@@ -349,6 +349,8 @@ func (s *Schema) Check(r Row) error {
 			return fmt.Errorf("%s is missing", f.Name)
 		case !v.IsNull() && v.Type() != f.Type:
 			return fmt.Errorf("%s is of type %s, not %s", f.Name, v.Type(), f.Type)
+		case len(v.s) > MaxText:
+			return fmt.Errorf("%s is a text of %d bytes: %w (%d)", f.Name, len(v.s), ErrTooLong, MaxText)
 		}
 	}
 	return nil

@@ -26,7 +26,7 @@ const (
 	Place   Type = "place"   // degrees north and east in units of 1e-7; two INT32; {"lat": …, "lon": …}
 )
 
-// MaxText is the longest text of a value in bytes.
+// MaxText is the longest text that a row may have, in bytes.
 const MaxText = 16 << 10
 
 // MaxDigits is how many digits a decimal may have; its scale is at most that.
@@ -100,8 +100,8 @@ func Bool(b bool) Value {
 }
 
 // Str is a text: without invalid UTF-8 (which becomes U+FFFD), NUL and spaces
-// around it. A text without characters is [Null]; one beyond [MaxText] is cut,
-// which importers prevent by refusing the row.
+// around it. A text without characters is [Null]; a row with one beyond [MaxText]
+// is refused by [Schema.Check].
 func Str(s string) Value {
 	s = strings.TrimSpace(s)
 	if !utf8.ValidString(s) {
@@ -109,9 +109,6 @@ func Str(s string) Value {
 	}
 	if strings.IndexByte(s, 0) >= 0 {
 		s = strings.TrimSpace(strings.ReplaceAll(s, "\x00", ""))
-	}
-	if len(s) > MaxText {
-		s = strings.ToValidUTF8(s[:MaxText], "")
 	}
 	if s == "" {
 		return Null

@@ -3,9 +3,12 @@
 package record
 
 import (
+	"errors"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -84,3 +87,61 @@ func TestValuesSpell(t *testing.T) {
 		t.Error("spaces alone are a text")
 	}
 }
+
+// A text has one form, whatever bytes it was made of.
+func TestStr(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOf(rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte(" \x00\xc3\xa9")))).Draw(t, "bytes")
+		if v := Str(string(b)); Str(v.String()) != v {
+			t.Fatalf("%q is %q, and again %q", b, v, Str(v.String()))
+		}
+	})
+}
+
+// A row with a text that is too long is refused: a segment that held it could
+// not be read, none of its rows.
+func TestLongTexts(t *testing.T) {
+	schema, err := ParseSchema(oneText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, ok := range map[string]bool{strings.Repeat("a", MaxText): true, strings.Repeat("a", MaxText-1) + " b": false} {
+		row := Row{Str(text)}
+		if err := schema.Check(row); ok != (err == nil) || !ok && !errors.Is(err, ErrTooLong) {
+			t.Errorf("%d bytes: %v", len(text), err)
+		}
+		if !ok {
+			continue
+		}
+		b := NewBuilder(schema)
+		b.Add(row)
+		file, err := EncodeSegment(schema, b.Batch())
+		if err != nil {
+			t.Fatal(err)
+		}
+		seg, err := OpenSegment(schema, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := seg.Column(0); err != nil || c.Value(0) != row[0] {
+			t.Errorf("%d bytes are not read back: %v", len(text), err)
+		}
+	}
+}
+
+// A batch keeps its texts, not the lines of a file that they were cut from.
+func TestBatchesKeepNoLines(t *testing.T) {
+	schema, err := ParseSchema(oneText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Repeat("x", 1<<20)
+	b := NewBuilder(schema)
+	b.Add(Row{Str(line[:8])})
+	if kept := b.Batch().Columns[0].Text(0); kept != line[:8] || unsafe.StringData(kept) == unsafe.StringData(line) {
+		t.Errorf("%q keeps a line of %d bytes", kept, len(line))
+	}
+}
+
+// oneText is a kind whose rows are one text.
+var oneText = []byte(`{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:traboule:kind:notes", "title": "Notes", "type": "object", "properties": {"note": {"type": "string"}}}`)

@@ -126,6 +126,7 @@ var explanations = []struct {
 	{storage.ErrBadPage, problem.Damaged, "vault.damaged"},
 	{storage.ErrBadEntry, problem.Damaged, "vault.damaged"},
 	{storage.ErrCounts, problem.Damaged, "vault.damaged"},
+	{record.ErrTooMuch, problem.Usage, "records.too-much"},
 	{record.ErrBadSchema, problem.Damaged, "vault.damaged"},
 	{record.ErrBadLog, problem.Damaged, "vault.damaged"},
 	{record.ErrBadSegment, problem.Damaged, "vault.damaged"},

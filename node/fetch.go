@@ -198,6 +198,9 @@ func (f *fetching) openHead(sealed []byte) error {
 		head.Sequence != e.Sequence || head.Generation != e.Generation {
 		return misbehaved(errors.New("the head is not the one its envelope names"))
 	}
+	if asked, err := f.asked(); err != nil || head.View != asked {
+		return misbehaved(errNotAsked)
+	}
 	f.head = head
 	f.total = int64(head.Counts.Bytes)
 	f.result = FetchResult{
@@ -244,18 +247,14 @@ func (f *fetching) receive(ctx context.Context) error {
 	if err := f.landing.settle(); err != nil {
 		return err
 	}
+	if err := f.checkRecords(ctx); err != nil {
+		return err
+	}
 	name, err := f.store(ctx)
 	if err != nil {
 		return err
 	}
 	f.result.Name = name
-	if isOnRecords(f.grant.grant) {
-		rows, content, err := f.node.tasteReceived(ctx, f.head)
-		if err != nil {
-			return misbehaved(err)
-		}
-		f.result.Rows, f.result.Content = uint64(rows), content
-	}
 	return f.node.record(ctx, fact(factFetched, crypto.ReceivedScope(f.head.Dataset), fetched{
 		Dataset: f.head.Dataset, Grant: f.grant.cid.Bytes(), Version: f.head.Sequence,
 		Files: f.head.Counts.Files, Bytes: f.head.Counts.Bytes, Rows: f.result.Rows, New: f.result.NewBytes,
@@ -263,7 +262,7 @@ func (f *fetching) receive(ctx context.Context) error {
 }
 
 func (f *fetching) description(ctx context.Context) error {
-	if f.head.Description.IsZero() {
+	if f.head.Description.IsZero() && !isOnRecords(f.grant.grant) {
 		return nil
 	}
 	if err := f.blocks(ctx, []storage.Ref{f.head.Description}); err != nil {
@@ -288,6 +287,9 @@ func (f *fetching) checkKind() error {
 	}
 	if d.Kind != storage.KindFiles && d.Kind != storage.KindRecords {
 		return problem.New(problem.Invalid, "fetch.unknown-kind", "kind", d.Kind, "name", f.grant.Name)
+	}
+	if (d.Kind == storage.KindRecords) != isOnRecords(f.grant.grant) {
+		return misbehaved(errNotAsked)
 	}
 	return nil
 }

@@ -31,6 +31,8 @@ type forger struct {
 	head  func(h *storage.Head)                           // before it is signed
 	block func(name crypto.BlockName, data []byte) []byte // before it is sent
 	asked atomic.Int64
+
+	view func(ctx context.Context) (vault.SignedHead, error) // which head it is; nil for the true one of all
 }
 
 // lie has a node answer as the forger likes, until it tells the truth again.
@@ -50,7 +52,13 @@ func (l *forger) Open(ctx context.Context, peer crypto.DID, r transfer.Request) 
 	if denial != nil {
 		return nil, denial.Refusal()
 	}
-	h, err := l.vault.ViewHead(ctx, d.Grant.Dataset, vault.View{Whole: true})
+	cut := l.view
+	if cut == nil {
+		cut = func(ctx context.Context) (vault.SignedHead, error) {
+			return l.vault.ViewHead(ctx, d.Grant.Dataset, vault.View{Whole: true})
+		}
+	}
+	h, err := cut(ctx)
 	if err != nil {
 		return nil, err
 	}

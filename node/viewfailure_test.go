@@ -79,7 +79,7 @@ func (s *strained) wantView() {
 	if diff := cmp.Diff(s.meter.days(), s.bob.rows("meter")); diff != "" || len(s.meter.days()) != 3 {
 		s.t.Errorf("the grantee sees %s", diff)
 	}
-	if _, content, err := s.bob.tasteReceived(s.t.Context(), must(s.bob.vault.Lookup("meter")).Versions[0]); err != nil || content != shown.Content {
+	if _, content, err := s.bob.tasteReceived(s.t.Context(), must(s.bob.vault.Lookup("meter")).Versions[0], grantedView(must(s.bob.receivedNamed(s.view)).grant)); err != nil || content != shown.Content {
 		s.t.Errorf("the preview shows %+v, fetched %+v: %v", shown, got, err)
 	}
 }

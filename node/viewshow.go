@@ -168,26 +168,3 @@ func contentOf(objects []objectSum) string {
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
-
-// tasteReceived looks at records that came: how many rows, and which content.
-func (n *Node) tasteReceived(ctx context.Context, head storage.Head) (rows int, content string, err error) {
-	objects, err := n.vault.ObjectsAt(ctx, head)
-	if err != nil {
-		return 0, "", err
-	}
-	out := &tasting{}
-	for _, o := range objects {
-		b, err := n.vault.ObjectAt(ctx, head, o.Path)
-		if err != nil {
-			return 0, "", err
-		}
-		if err := out.Write(o.Path, b); err != nil {
-			return 0, "", err
-		}
-	}
-	set, err := record.Open(ctx, n.objectsOf(head))
-	if err != nil {
-		return 0, "", err
-	}
-	return set.Len(), contentOf(out.objects), nil
-}

@@ -4,6 +4,8 @@ package view
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sort"
 	"time"
@@ -16,6 +18,10 @@ type Counts struct {
 	Rows   int // that the view has
 	Longer int // rows that were left out because they are longer than the bucket in which they begin
 }
+
+// mostValues is how many values of rows are gathered at once, of a part that
+// cannot be cut in smaller ones: about 100 MB.
+const mostValues = 3 << 20
 
 // enough is about how many rows are gathered before they are handed on.
 const enough = 1 << 17
@@ -52,7 +58,10 @@ func (v *View) Cut(ctx context.Context, src Source, parts []Part, fn func(Part, 
 	for len(parts) > 0 {
 		n := together(parts, window)
 		c := v.newCutter(parts[:n])
-		if err := c.scan(ctx, src); err != nil {
+		if err := c.scan(ctx, src); errors.Is(err, record.ErrTooMuch) && n > 1 {
+			window = n / 2
+			continue
+		} else if err != nil {
 			return sum, err
 		}
 		rows, err := c.rows()
@@ -112,6 +121,7 @@ type cutter struct {
 	longer   int
 
 	raw     [][]record.Row // of each part
+	kept    int            // of all
 	buckets buckets
 	levels  []level   // of each column that groups
 	folds   []int     // the columns that are folded, and counted
@@ -146,6 +156,9 @@ func (c *cutter) scan(ctx context.Context, src Source) error {
 		} else {
 			c.group(b)
 			c.fold(b)
+		}
+		if (c.size()+c.kept)*len(c.v.columns) > mostValues {
+			return fmt.Errorf("%s, %s: %w", c.parts[0].Name, c.v.schema.Kind, record.ErrTooMuch)
 		}
 		return ctx.Err()
 	})
@@ -205,6 +218,7 @@ func (c *cutter) keep(b *record.Batch) {
 		part := c.partOf(c.when[i])
 		c.raw[part] = append(c.raw[part], r)
 	}
+	c.kept += len(c.at)
 }
 
 func (c *cutter) partOf(micros int64) int {

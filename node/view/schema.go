@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/traboule/traboule/storage/record"
@@ -87,6 +88,18 @@ func (v *View) describe() error {
 		v.output, err = record.ParseSchema(document)
 	}
 	return err
+}
+
+// Fits says whether a description that somebody else has written is that of the
+// columns of a view, and of no others.
+func (s Spec) Fits(rows *record.Schema) bool {
+	return slices.EqualFunc(s.Columns, rows.Fields, func(spelling string, f record.Field) bool {
+		name, how, _ := strings.Cut(spelling, "/")
+		if _, folded := foldWords[record.Fold(how)]; folded {
+			name += strings.ToUpper(how[:1]) + how[1:]
+		}
+		return f.Name == name
+	})
 }
 
 // keys are what tells the rows of a view with a period apart: its bucket and

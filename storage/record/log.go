@@ -33,7 +33,8 @@ const (
 	maxOperations = 1 << 20  // in all
 	maxTail       = 32 << 10 // bytes of operations, beyond which they move to an object of their own
 	maxSegments   = 1 << 16
-	maxNames      = 4096 // files of one import that are named
+	maxRuns       = 2 << 20 // ranges and pairs, of all operations and segments
+	maxNames      = 4096    // files of one import that are named
 	maxReason     = MaxReason
 )
 
@@ -143,10 +144,13 @@ type history struct {
 	older    []int // as in logHead
 	segments []extent
 	all      []*Operation
+	runs     int // ranges and pairs of all of them, and of the segments
 	tail     int // place in all of the first operation that no older object holds
 }
 
 func olderName(first int) string { return olderPath + strconv.Itoa(first) }
+
+func (o *Operation) runs() int { return len(o.covers) + len(o.replaces) + len(o.removes) }
 
 // append adds an operation and gives it its number.
 func (h *history) append(o Operation) {
@@ -155,6 +159,7 @@ func (h *history) append(o Operation) {
 		o.When = max(o.When, h.all[n-1].When)
 	}
 	h.all = append(h.all[:len(h.all):len(h.all)], &o)
+	h.runs += o.runs()
 }
 
 // encode is the log's objects that change: the head, and before it perhaps one
@@ -230,12 +235,13 @@ func decodeLog(b []byte) (*history, []entry, error) {
 	}
 	end := Number(0)
 	for _, s := range d.Segments {
-		numbers, err := readRanges(s.Numbers, h.next)
+		numbers, err := readRanges(s.Numbers, h.next, maxRuns-h.runs)
 		if err != nil || len(numbers) == 0 || numbers[0].First < end || numbers.count() > MaxRows ||
 			s.Dated < 0 || Number(s.Dated) > numbers.count() || s.Least > s.Most {
 			return nil, nil, fmt.Errorf("%w: what it says of a segment", ErrBadLog)
 		}
 		e := extent{numbers, s.Least, s.Most, s.Dated}
+		h.runs += len(numbers)
 		h.segments, end = append(h.segments, e), e.end()
 	}
 	return h, d.Tail, nil
@@ -264,6 +270,7 @@ func (h *history) take(stored []entry) error {
 			return fmt.Errorf("%w: operation %d: %w", ErrBadLog, len(h.all)+1, err)
 		}
 		h.all = append(h.all, &o)
+		h.runs += o.runs()
 	}
 	return nil
 }
@@ -287,17 +294,21 @@ func (h *history) operation(e entry) (o Operation, err error) {
 	case o.Kind == Undid && (o.Undoes < 1 || o.Undoes >= o.Number || h.all[o.Undoes-1].Kind == Undid):
 		return o, fmt.Errorf("undoes operation %d", o.Undoes)
 	}
-	if o.covers, err = readRanges(e.Covers, h.next); err != nil {
+	left := maxRuns - h.runs
+	if o.covers, err = readRanges(e.Covers, h.next, left); err != nil {
 		return o, err
 	}
-	if o.removes, err = readRanges(e.Removes, h.next); err != nil {
+	if o.removes, err = readRanges(e.Removes, h.next, left-len(o.covers)); err != nil {
 		return o, err
 	}
-	o.replaces, err = readPairs(e.Replaces, h.next)
+	o.replaces, err = readPairs(e.Replaces, h.next, left-len(o.covers)-len(o.removes))
 	return o, err
 }
 
-var errRows = errors.New("which rows it means")
+var (
+	errRows = errors.New("which rows it means")
+	errRuns = fmt.Errorf("more than %d ranges of rows", maxRuns)
+)
 
 // append writes ranges: how far each begins behind the end of the one before,
 // and how many there are.
@@ -311,8 +322,9 @@ func (s ranges) append(dst []byte) []byte {
 	return dst
 }
 
-// readRanges reads ranges of numbers below end, in the one form there is.
-func readRanges(b []byte, end Number) (s ranges, err error) {
+// readRanges reads ranges of numbers below end, at most as many as are left, in
+// the one form there is.
+func readRanges(b []byte, end Number, left int) (s ranges, err error) {
 	r := byteReader{src: b}
 	at := Number(0)
 	for len(r.src) > 0 {
@@ -324,7 +336,9 @@ func readRanges(b []byte, end Number) (s ranges, err error) {
 		if at = next.End(); at > end {
 			return nil, errRows
 		}
-		s = append(s, next)
+		if s = append(s, next); len(s) > left {
+			return nil, errRuns
+		}
 	}
 	if string(s.append(nil)) != string(b) {
 		return nil, errRows
@@ -343,7 +357,7 @@ func appendPairs(dst []byte, all []pairs) []byte {
 	return dst
 }
 
-func readPairs(b []byte, end Number) (all []pairs, err error) {
+func readPairs(b []byte, end Number, left int) (all []pairs, err error) {
 	r := byteReader{src: b}
 	old, new := Number(0), int64(0)
 	for len(r.src) > 0 {
@@ -356,7 +370,9 @@ func readPairs(b []byte, end Number) (all []pairs, err error) {
 		if p.New > end || Number(new) > end || old > end || gap == 0 && delta == 0 && len(all) > 0 {
 			return nil, errRows
 		}
-		all = append(all, p)
+		if all = append(all, p); len(all) > left {
+			return nil, errRuns
+		}
 	}
 	if string(appendPairs(nil, all)) != string(b) {
 		return nil, errRows

@@ -209,6 +209,7 @@ func (s *Set) Rows(ctx context.Context, q Query, fn func(Number, Row) error) err
 		if c.order = c.order[1:]; len(c.order) > 0 {
 			heap.Fix(&m.open, 0)
 		} else {
+			m.held -= c.size
 			heap.Pop(&m.open)
 		}
 	}
@@ -230,6 +231,22 @@ type merge struct {
 	span    *Span
 	waiting []extent
 	open    cursors
+	held    int // bytes of the open ones
+}
+
+// mostOpen is how many bytes of segments whose rows are of one time are open at
+// once. Some of the largest fit. Tests make it small.
+var mostOpen = 160 << 20
+
+// size is about how many bytes a batch has.
+func (b *Batch) size() (n int) {
+	for _, c := range b.Columns {
+		n += 8*len(c.Ints) + len(c.Nulls) + len(c.Scales) + 4*len(c.Index) + 16*len(c.Dict)
+		for _, s := range c.Dict {
+			n += len(s)
+		}
+	}
+	return n
 }
 
 // cursor is a segment being read.
@@ -237,6 +254,7 @@ type cursor struct {
 	batch *Batch
 	when  []int64
 	order []int // places of the rows that are left, by time
+	size  int   // bytes, about
 }
 
 func (c *cursor) at() int { return c.order[0] }
@@ -268,6 +286,9 @@ func (m *merge) next(ctx context.Context) (*cursor, error) {
 		}
 		m.waiting = m.waiting[1:]
 		if c != nil {
+			if m.held += c.size; m.held > mostOpen {
+				return nil, fmt.Errorf("%d segments have rows of the same time: %w", len(m.open)+1, ErrTooMuch)
+			}
 			heap.Push(&m.open, c)
 		}
 	}
@@ -287,7 +308,7 @@ func (m *merge) cursor(ctx context.Context, e extent) (*cursor, error) {
 	if err != nil || b == nil {
 		return nil, err
 	}
-	c := &cursor{batch: b, when: make([]int64, b.Len), order: make([]int, b.Len)}
+	c := &cursor{batch: b, when: make([]int64, b.Len), order: make([]int, b.Len), size: b.size() + 16*b.Len}
 	for i := range c.order {
 		c.order[i], c.when[i] = i, math.MinInt64
 	}

@@ -16,6 +16,7 @@ const (
 	MaxRows    = 131072   // rows
 	MaxSegment = 64 << 20 // bytes, decoded: all columns together
 	maxCells   = 2 << 20  // rows times fields, of those written
+	maxRead    = 4 << 20  // rows times fields, of those read
 	maxTexts   = 32 << 20 // bytes of the texts of one segment
 )
 
@@ -88,6 +89,9 @@ func (seg *Segment) describe(meta node) error {
 	leaves, groups, rows := meta.at(2).list, meta.at(4).list, meta.at(3).n
 	if len(groups) != 1 || len(leaves) == 0 || rows < 1 || rows > MaxRows || groups[0].at(3).n != rows {
 		return fmt.Errorf("%d row groups, %d rows; one of 1 to %d is possible", len(groups), rows, MaxRows)
+	}
+	if cells := rows * int64(len(seg.schema.Fields)); cells > maxRead {
+		return fmt.Errorf("%d rows of %d fields; %d values are possible", rows, len(seg.schema.Fields), maxRead)
 	}
 	seg.Rows = int(rows)
 	leaves, columns := leaves[1:], groups[0].at(1).list

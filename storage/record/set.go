@@ -30,6 +30,7 @@ var (
 	ErrNotUndone  = errors.New("an undoing cannot be undone: import or edit again")
 	ErrNotCounted = errors.New("the row counts no more")
 	ErrNoLog      = errors.New("an operation that no log can hold")
+	ErrTooMuch    = errors.New("more than can be put in order within bounded memory")
 )
 
 // Set is a data set of records as it is after one of its operations. It never

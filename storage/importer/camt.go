@@ -203,20 +203,13 @@ func (f *camtFile) details(e *Element, o *operation) {
 		}
 	}
 	instructed := d.At("AmtDtls", "InstdAmt", "Amt")
-	if amount, err := Number(camtText(instructed), 0); err == nil && instructed != nil {
+	if amount, err := Number(instructed.Say(), 0); err == nil && instructed != nil {
 		o.originalAmount, o.originalCurrency = signed(amount, other == "Cdtr"), currency(instructed.Attr["Ccy"])
 	}
 	o.realised, _ = camtDay(d.At("RltdDts", "TxDt"))
 	if o.realised.IsNull() {
 		o.realised, _ = camtDay(d.At("RltdDts"))
 	}
-}
-
-func camtText(e *Element) string {
-	if e == nil {
-		return ""
-	}
-	return e.Text
 }
 
 // camtAmount is the amount of an entry or a balance, with the sign that it says

@@ -17,7 +17,6 @@ type CSV struct {
 	in    io.ReadCloser
 	guard *tokenGuard
 	r     *csv.Reader
-	sep   rune
 	line  int
 }
 
@@ -33,7 +32,7 @@ func (s *Source) CSV(sep rune) (*CSV, error) {
 	g := &tokenGuard{in: r}
 	c := csv.NewReader(g)
 	c.Comma, c.LazyQuotes, c.FieldsPerRecord = sep, true, -1
-	return &CSV{in: r, guard: g, r: c, sep: sep}, nil
+	return &CSV{in: r, guard: g, r: c}, nil
 }
 
 // Separator finds out what separates the values of a table by how it begins:
@@ -81,9 +80,6 @@ func (s *Source) Records(sep rune, visit func(line int, fields []string) error) 
 
 // Close ends the reading.
 func (c *CSV) Close() error { return c.in.Close() }
-
-// Comma is the separator.
-func (c *CSV) Comma() rune { return c.sep }
 
 // Line is where the last record began, from 1.
 func (c *CSV) Line() int { return c.line }

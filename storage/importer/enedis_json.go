@@ -331,24 +331,21 @@ func (e *enedisFile) customer() error {
 		return err
 	}
 	rows := e.to.Rows("electricity-contract", "meter", "meterStatus", "meterType", "segment", "subscribedPower", "tariff", "since", "offpeakHours", "contractType", "status", "tariffSince")
-	customer, _ := tree.(map[string]any)
-	points, _ := customer["usage_points"].([]any)
-	for _, p := range points {
-		both, _ := p.(map[string]any)
-		point, _ := both["usage_point"].(map[string]any)
-		contract, _ := both["contracts"].(map[string]any)
-		if contract == nil {
+	for _, p := range (branch{tree}).at("usage_points").list() {
+		point, contract := p.at("usage_point"), p.at("contracts")
+		if !contract.there() {
 			continue
 		}
 		e.entries++
-		power, err := Number(strings.TrimSuffix(text(contract["subscribed_power"]), "kVA"), 0)
+		said := func(b branch, name string) record.Value { return record.Str(b.at(name).say()) }
+		power, err := Number(strings.TrimSuffix(contract.at("subscribed_power").say(), "kVA"), 0)
 		if err != nil {
 			e.to.Reject(line, err)
 			continue
 		}
-		err = rows.Add(line, shorten(text(point["usage_point_id"])), record.Str(text(point["usage_point_status"])), record.Str(text(point["meter_type"])),
-			record.Str(text(contract["segment"])), power, record.Str(text(contract["distribution_tariff"])), dayOf(contract["last_activation_date"]),
-			record.Str(text(contract["offpeak_hours"])), record.Str(text(contract["contract_type"])), record.Str(text(contract["contract_status"])), dayOf(contract["last_distribution_tariff_change_date"]))
+		err = rows.Add(line, shorten(point.at("usage_point_id").say()), said(point, "usage_point_status"), said(point, "meter_type"),
+			said(contract, "segment"), power, said(contract, "distribution_tariff"), dayOf(contract.at("last_activation_date")),
+			said(contract, "offpeak_hours"), said(contract, "contract_type"), said(contract, "contract_status"), dayOf(contract.at("last_distribution_tariff_change_date")))
 		if err != nil {
 			return err
 		}
@@ -356,15 +353,9 @@ func (e *enedisFile) customer() error {
 	return nil
 }
 
-// text is a text of a [JSON.Tree], or "".
-func text(v any) string {
-	s, _ := v.(string)
-	return s
-}
-
 // dayOf reads "2007-07-06+02:00", a day with an offset and no time.
-func dayOf(v any) record.Value {
-	s := text(v)
+func dayOf(b branch) record.Value {
+	s := b.say()
 	day, err := Date(s[:min(10, len(s))], "ymd")
 	if err != nil {
 		return record.Null

@@ -50,7 +50,7 @@ func times10(v record.Value, shift int) (record.Value, bool) {
 }
 
 func power10(n int) *big.Int {
-	return new(big.Int).Exp(ten, big.NewInt(int64(n)), nil)
+	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 }
 
 func decimal(n *big.Int, scale int) (record.Value, bool) {

@@ -4,7 +4,7 @@ package importer
 
 import (
 	"context"
-	"errors"
+	"encoding/xml"
 	"io"
 	"strings"
 	"time"
@@ -24,29 +24,36 @@ var gpx = Format{
 		return No
 	},
 	Read: func(_ context.Context, src *Source, to *Sink) error {
-		x, err := src.XML()
-		if err != nil {
-			return err
-		}
-		defer x.Close()
 		out := newJournal(to)
-		for {
-			start, err := x.Start("trkpt", "rtept", "wpt")
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
+		return src.elements([]string{"trkpt", "rtept", "wpt"}, func(x *XML, start xml.StartElement) error {
 			e, err := x.Tree(start, maxPoint)
 			if err != nil {
 				return err
 			}
-			if err := out.gpxPoint(e); err != nil {
-				return err
-			}
-		}
+			return out.gpxPoint(e)
+		})
 	},
+}
+
+// elements visits the elements of some names of an XML file, at their start.
+func (s *Source) elements(names []string, visit func(x *XML, start xml.StartElement) error) error {
+	x, err := s.XML()
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	for {
+		start, err := x.Start(names...)
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = visit(x, start)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // maxPoint is how large one point of a track may be, in bytes of memory.

@@ -4,7 +4,6 @@ package importer
 
 import (
 	"context"
-	"encoding/json"
 	"regexp"
 	"strings"
 	"time"
@@ -144,7 +143,7 @@ func (g *gasRows) releve(line int, id string, tree any) error {
 		g.to.Reject(line, Why("no-value"))
 		return nil
 	}
-	say := func(name string) string { return spelt(m[name]) }
+	say := func(name string) string { return branch{m[name]}.say() }
 	r := gasReading{
 		line: line, meter: shorten(id), volume: say("volumeBrutConsomme"), energy: say("energieConsomme"), coefficient: say("coeffConversion"),
 		from: say("indexDebut"), to: say("indexFin"), degree: say("temperature"), quality: say("qualificationReleve"), nature: say("natureReleve"),
@@ -165,17 +164,6 @@ func (g *gasRows) releve(line int, id string, tree any) error {
 		return nil
 	}
 	return g.add(r)
-}
-
-// spelt is a text or a number of a [JSON.Tree] as it is spelt, or "".
-func spelt(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	}
-	return ""
 }
 
 // grdfSheet reads the spreadsheets of the same account, by day, week, month or

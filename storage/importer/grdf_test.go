@@ -69,6 +69,17 @@ func TestSheet(t *testing.T) {
 	reads(t, strings.Join(got, "\n"), `2 ["" "un & é" "" "12.5"`+strings.Repeat(` ""`, 22)+` "inline"]`, `4 ["2020-11-24" "2020-11-24 12:00:00" "44159" "1" "=2"]`)
 }
 
+func TestDateFormats(t *testing.T) {
+	for code, want := range map[string]bool{
+		"dd/mm/yyyy": true, `dd\ mmm\ yyyy`: true, "[$-40C]d-mmm": true, "jj/mm/aaaa": true, `"le "d`: true, "h:mm": true,
+		"General": false, `General\ "kWh"`: false, `0.0"days"`: false, `#,##0.00\ \m\³`: false, "[Red]0.00": false, `_-* #,##0.00\ _€_-;_-@_-`: false, `0.00_d`: false, `"days`: false, "": false,
+	} {
+		if isDateFormat(code) != want {
+			t.Errorf("%q shows a date: %v", code, !want)
+		}
+	}
+}
+
 func gasSheet(t testing.TB, rows ...string) string {
 	t.Helper()
 	b := `<row r="1"><c r="B1" t="inlineStr"><is><t>Données informatives et détaillées</t></is></c></row><row r="3"><c r="C3" t="inlineStr"><is><t>N° PCE :</t></is></c></row>`

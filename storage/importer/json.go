@@ -79,13 +79,6 @@ func (j *JSON) Close() error { return j.in.Close() }
 // Line is where the reading is, from 1.
 func (j *JSON) Line() int { return j.line }
 
-// Depth is how many objects and arrays are open.
-func (j *JSON) Depth() int { return len(j.stack) }
-
-// Bytes are the last key, text (its escapes resolved) or number, until the next
-// call.
-func (j *JSON) Bytes() []byte { return j.text }
-
 func (j *JSON) wrong(what string) error {
 	return Why("json", "line", itoa(j.line), "what", what)
 }

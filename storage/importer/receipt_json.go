@@ -4,8 +4,6 @@ package importer
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -122,7 +120,7 @@ func ownFields(object map[string]any) (line receiptLine, inside []any) {
 				put("gtin", own["gtin"])
 			}
 		default:
-			put(field, scalar(value))
+			put(field, branch{value}.say())
 		}
 	}
 	return line, inside
@@ -139,17 +137,4 @@ func holdsLines(list []any) bool {
 	}
 	line, inside := ownFields(object)
 	return line["label"] != "" || inside != nil
-}
-
-// scalar spells a value as a table would.
-func scalar(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	case nil:
-		return ""
-	}
-	return fmt.Sprint(v)
 }

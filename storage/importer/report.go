@@ -3,7 +3,6 @@
 package importer
 
 import (
-	"math/big"
 	"slices"
 	"strings"
 
@@ -66,10 +65,8 @@ type adding struct {
 	sums            map[string]*sum
 }
 
-// sum is exact: n × 10^-scale.
 type sum struct {
-	n     big.Int
-	scale int
+	total record.Total
 	rows  int
 }
 
@@ -122,8 +119,6 @@ func (t *tally) stretch(v record.Value) {
 	}
 }
 
-var ten = big.NewInt(10)
-
 func (a adding) add(r record.Row) {
 	currency := ""
 	if a.currency >= 0 {
@@ -138,30 +133,7 @@ func (a adding) add(r record.Row) {
 		a.sums[strings.Clone(currency)] = s
 	}
 	s.rows++
-	n, scale := r[a.place].Unscaled()
-	v := big.NewInt(n)
-	for ; s.scale < scale; s.scale++ {
-		s.n.Mul(&s.n, ten)
-	}
-	for ; scale < s.scale; scale++ {
-		v.Mul(v, ten)
-	}
-	s.n.Add(&s.n, v)
-}
-
-func (s *sum) String() string {
-	digits := new(big.Int).Abs(&s.n).String()
-	if len(digits) <= s.scale {
-		digits = strings.Repeat("0", s.scale+1-len(digits)) + digits
-	}
-	if s.scale > 0 {
-		digits = digits[:len(digits)-s.scale] + "." + digits[len(digits)-s.scale:]
-		digits = strings.TrimRight(strings.TrimRight(digits, "0"), ".")
-	}
-	if s.n.Sign() < 0 {
-		return "-" + digits
-	}
-	return digits
+	s.total.Add(r[a.place])
 }
 
 func (t *tally) report() KindReport {
@@ -177,7 +149,7 @@ func (t *tally) report() KindReport {
 			if currency == "" && a.currency < 0 {
 				currency = f.Currency
 			}
-			k.Sums = append(k.Sums, Total{Field: f.Name, Unit: f.Unit, Currency: currency, Sum: s.String(), Rows: s.rows})
+			k.Sums = append(k.Sums, Total{Field: f.Name, Unit: f.Unit, Currency: currency, Sum: s.total.String(), Rows: s.rows})
 		}
 	}
 	slices.SortStableFunc(k.Sums, func(a, b Total) int {

@@ -5,8 +5,6 @@ package importer
 import (
 	"context"
 	"encoding/xml"
-	"errors"
-	"io"
 	"time"
 )
 
@@ -21,43 +19,19 @@ var tcx = Format{
 		return No
 	},
 	Read: func(_ context.Context, src *Source, to *Sink) error {
-		x, err := src.XML()
-		if err != nil {
-			return err
-		}
-		defer x.Close()
-		out := newJournal(to)
-		sport := ""
-		for {
-			start, err := x.Start("Activity", "Course", "Trackpoint")
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
+		out, sport := newJournal(to), ""
+		return src.elements([]string{"Activity", "Course", "Trackpoint"}, func(x *XML, start xml.StartElement) error {
 			if start.Name.Local != "Trackpoint" {
-				sport = attribute(start, "Sport")
-				continue
+				sport = attr(start, "Sport")
+				return nil
 			}
 			e, err := x.Tree(start, maxPoint)
 			if err != nil {
 				return err
 			}
-			if err := out.tcxPoint(e, sport); err != nil {
-				return err
-			}
-		}
+			return out.tcxPoint(e, sport)
+		})
 	},
-}
-
-func attribute(e xml.StartElement, name string) string {
-	for _, a := range e.Attr {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
 }
 
 func (d *journal) tcxPoint(e *Element, sport string) error {

@@ -4,9 +4,9 @@ package importer
 
 import (
 	"archive/zip"
-	"encoding/xml"
 	"io"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,15 +114,6 @@ func (w *workbook) open() (sheet string, err error) {
 	return sheet, err
 }
 
-func attr(e xml.StartElement, name string) string {
-	for _, a := range e.Attr {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
-}
-
 // styles finds out which styles make dates of numbers.
 func (w *workbook) styles() error {
 	custom := map[string]bool{}
@@ -145,22 +136,14 @@ func (w *workbook) styles() error {
 	})
 }
 
-// isDateFormat says whether a number format shows days or months: it has their
-// letters outside of quotes and brackets.
+// apart is what stands for itself in a number format: texts in quotes, what is in
+// brackets, the character behind a backslash, and the word for any number.
+var apart = regexp.MustCompile(`"[^"]*"?|\[[^\]]*\]?|[\\_*].|general|standard`)
+
+// isDateFormat says whether a number format shows days, months or hours: it has
+// their letters, in English or French.
 func isDateFormat(code string) bool {
-	quoted, bracket := false, false
-	for _, c := range strings.ToLower(code) {
-		switch {
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '[' || c == ']':
-			bracket = c == '['
-		case !bracket && strings.ContainsRune("ydjahm", c):
-			return true
-		}
-	}
-	return false
+	return strings.ContainsAny(apart.ReplaceAllString(strings.ToLower(code), ""), "ydjahm")
 }
 
 // texts reads the shared texts.

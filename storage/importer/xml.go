@@ -136,6 +136,16 @@ func (x *XML) Start(names ...string) (xml.StartElement, error) {
 	}
 }
 
+// attr is an attribute of an element by its name, without namespace, or "".
+func attr(e xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
 // Element is an element with all that is in it, names without namespaces. The
 // methods of a nil Element find nothing.
 type Element struct {

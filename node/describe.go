@@ -36,10 +36,7 @@ func (n *Node) describeRecords(ctx context.Context, d vault.Dataset, all bool) *
 		return nil // list and show go on; check tells why
 	}
 	s := set.Schema()
-	r := &Records{Kind: s.Kind, Title: map[string]string{}, Rows: set.Len(), Zone: s.Zone}
-	for lang, words := range s.Words {
-		r.Title[lang] = words.Title
-	}
+	r := &Records{Kind: s.Kind, Title: titles(s.Words), Rows: set.Len(), Zone: s.Zone}
 	if first, last, ok := set.Span(); ok {
 		r.First, r.Last = time.UnixMicro(first), time.UnixMicro(last)
 		if since, stale := catalogue.Stale(s, newestEnd(ctx, set, last), n.now()); stale {
@@ -48,11 +45,22 @@ func (n *Node) describeRecords(ctx context.Context, d vault.Dataset, all bool) *
 	}
 	if all {
 		r.Fields = columnsOf(s)
+	}
+	if all && d.From == "" { // what others have cut has no story
 		for _, o := range set.Operations() {
 			r.Operations = append(r.Operations, recordOperation(o))
 		}
 	}
 	return r
+}
+
+// titles are what a thing is called, by language.
+func titles(words map[string]record.Words) map[string]string {
+	list := map[string]string{}
+	for lang, w := range words {
+		list[lang] = w.Title
+	}
+	return list
 }
 
 // newestEnd is when the newest row ends, which begins at last, in microseconds

@@ -40,6 +40,7 @@ type ExportedDataset struct {
 	Folder string `json:"folder"` // below To
 	Rows   int    `json:"rows,omitempty"`
 	Files  uint64 `json:"files,omitempty"`
+	Kind   string `json:"kind"`            // files, records
 	There  bool   `json:"there,omitempty"` // an earlier export had written it whole
 }
 
@@ -143,7 +144,7 @@ func (m exportMark) write(folder string) error {
 }
 
 func (n *Node) exportDataset(ctx context.Context, d vault.Dataset, head storage.Head, to, name string) (e ExportedDataset, err error) {
-	e = ExportedDataset{Name: d.Name, Folder: name}
+	e = ExportedDataset{Name: d.Name, Folder: name, Kind: d.Kind}
 	folder := filepath.Join(to, e.Folder)
 	mark := exportMark{Dataset: string(d.DID), Sequence: head.Sequence, View: head.View}
 	if e.There, err = mark.claim(folder); err != nil {

@@ -206,7 +206,7 @@ func (f *fetching) openHead(sealed []byte) error {
 	f.result = FetchResult{
 		Name: f.grant.Name, Dataset: string(head.Dataset), From: n.book.nameOf(f.grant.giver()),
 		Version: versionNumber(head.Sequence), Files: head.Counts.Files, Bytes: head.Counts.Bytes,
-		Blocks: f.result.Blocks, NewBytes: f.result.NewBytes,
+		Records: isOnRecords(f.grant.grant), Blocks: f.result.Blocks, NewBytes: f.result.NewBytes,
 	}
 	return nil
 }

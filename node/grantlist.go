@@ -4,6 +4,7 @@ package node
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -21,6 +22,9 @@ func (n *Node) grants(ctx context.Context, _ None, _ func(Progress)) (GrantsResu
 	}
 	for _, g := range n.book.receivedList() {
 		r.Received = append(r.Received, n.receivedLine(g))
+	}
+	for _, line := range slices.Concat(r.Given, r.Received) {
+		n.tellZone(ctx, line)
 	}
 	return r, nil
 }

@@ -203,6 +203,7 @@ func (n *Node) offerNow(ctx context.Context, leaf cid.Cid, chain grant.Chain) (G
 		g, _ = n.book.givenBy(leaf)
 	}
 	r.Grant = n.givenLine(g)
+	n.tellZone(ctx, r.Grant)
 	return r, nil
 }
 

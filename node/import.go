@@ -17,7 +17,7 @@ import (
 // importFiles takes the records of files into data sets, each file whole or not
 // at all: one that is refused leaves nothing behind, and the others go on.
 func (n *Node) importFiles(ctx context.Context, q ImportRequest, progress func(Progress)) (ImportResult, error) {
-	options, err := q.options()
+	options, err := q.options(progress)
 	if err != nil {
 		return ImportResult{}, err
 	}
@@ -31,7 +31,6 @@ func (n *Node) importFiles(ctx context.Context, q ImportRequest, progress func(P
 	r := ImportResult{Files: []ImportedFile{}}
 	for _, path := range q.Paths {
 		err := importer.Files(ctx, path, options, func(s *importer.Source) error {
-			progress(Progress{Step: "read", Files: int64(len(r.Files))})
 			f, err := n.importFile(ctx, s, q.Into)
 			if err == nil {
 				r.Files = append(r.Files, f)

@@ -14,6 +14,8 @@ import (
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/protocol/grant"
 	"github.com/traboule/traboule/protocol/ucan"
+	"github.com/traboule/traboule/storage"
+	"github.com/traboule/traboule/storage/record"
 	"github.com/traboule/traboule/storage/vault"
 )
 
@@ -30,9 +32,14 @@ func (n *Node) log(ctx context.Context, q LogRequest, _ func(Progress)) (LogResu
 		return err
 	})
 	if err == nil {
+		kept := n.keptRecords()
 		err = n.vault.Events(func(e vault.Event) error {
-			r.Lines = append(r.Lines, eventLine(e))
-			return nil
+			line := eventLine(e)
+			if versions, ok := kept[e.Head.Dataset]; ok && e.Kind == vault.VersionMade {
+				n.tellRecords(ctx, &line, e.Head, versions)
+			}
+			r.Lines = append(r.Lines, line)
+			return ctx.Err()
 		})
 	}
 	if err != nil {
@@ -77,6 +84,29 @@ func eventLine(e vault.Event) LogLine {
 		line.Event, line.Args = "grants.suspended", map[string]string{"why": string(e.Why)}
 	}
 	return line
+}
+
+// keptRecords are the versions that are kept of each data set of records.
+func (n *Node) keptRecords() map[crypto.DID][]storage.Head {
+	kept := map[crypto.DID][]storage.Head{}
+	for _, d := range n.vault.Datasets() {
+		if d.Kind == storage.KindRecords {
+			kept[d.DID] = d.Versions
+		}
+	}
+	return kept
+}
+
+// tellRecords says how many rows a version has, if it is still kept.
+func (n *Node) tellRecords(ctx context.Context, line *LogLine, head storage.Head, kept []storage.Head) {
+	line.Event = "dataset.records"
+	if !slices.ContainsFunc(kept, func(k storage.Head) bool { return k.Root == head.Root }) {
+		return
+	}
+	if set, err := record.Open(ctx, n.objectsOf(head)); err == nil { // check tells what cannot be read
+		line.Event = "dataset.rows"
+		line.Args["rows"] = strconv.Itoa(set.Len())
+	}
 }
 
 func amounts(version, files, bytes uint64) map[string]string {
@@ -206,6 +236,19 @@ func (t *teller) about(line *LogLine, grantCID []byte) error {
 	return nil
 }
 
+// onRecords says whether a grant is one on records, as far as that is known.
+func (t *teller) onRecords(grantCID []byte) bool {
+	c, err := asCID(grantCID)
+	if err != nil {
+		return false
+	}
+	if g, ok := t.node.book.givenBy(c); ok {
+		return isOnRecords(g.grant)
+	}
+	r, ok := t.node.book.receivedBy(c)
+	return ok && isOnRecords(r.grant)
+}
+
 func (t *teller) received(line *LogLine, f receivedGrant) (bool, error) {
 	chain, err := grant.DecodeChain(f.Chain)
 	if err != nil {
@@ -239,17 +282,18 @@ func (t *teller) revoked(line *LogLine, record []byte) (bool, error) {
 
 func (t *teller) delivered(line *LogLine, f delivery) (bool, error) {
 	line.Args = amounts(f.Version, f.Files, f.Bytes)
+	records := f.Rows > 0 || t.onRecords(f.Grant)
 	switch {
-	case f.Rows > 0 && f.Repeated:
+	case records && f.Repeated:
 		line.Event = "delivered.again.rows"
-	case f.Rows > 0:
+	case records:
 		line.Event = "delivered.rows"
 	case f.Repeated:
 		line.Event = "delivered.again"
 	default:
 		line.Event = "delivered"
 	}
-	if f.Rows > 0 {
+	if records {
 		line.Args["rows"] = strconv.FormatUint(f.Rows, 10)
 	}
 	line.Args["purpose"] = f.Purpose
@@ -261,7 +305,7 @@ func (t *teller) delivered(line *LogLine, f delivery) (bool, error) {
 
 func (t *teller) fetched(line *LogLine, f fetched) (bool, error) {
 	line.Event, line.Args = "received", amounts(f.Version, f.Files, f.Bytes)
-	if f.Rows > 0 {
+	if f.Rows > 0 || t.onRecords(f.Grant) {
 		line.Event = "received.rows"
 		line.Args["rows"] = strconv.FormatUint(f.Rows, 10)
 	}

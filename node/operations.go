@@ -284,6 +284,7 @@ type ViewLine struct {
 	Where   []string  `json:"where"`
 	From    time.Time `json:"from,omitzero"`
 	Before  time.Time `json:"before,omitzero"`
+	Zone    string    `json:"zone,omitempty"` // of the data set, once it is here
 	By      string    `json:"by,omitempty"`
 	Grid    string    `json:"grid,omitempty"`
 }
@@ -315,6 +316,7 @@ type FetchResult struct {
 	Unchanged bool   `json:"unchanged"`
 	Files     uint64 `json:"files"`
 	Bytes     uint64 `json:"bytes"`             // of the whole version
+	Records   bool   `json:"records,omitempty"` // not files
 	Rows      uint64 `json:"rows,omitempty"`    // of records
 	Content   string `json:"content,omitempty"` // of records: SHA-256, as the giver's preview says it
 	Blocks    uint64 `json:"blocks"`            // received now

@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/traboule/traboule/node/problem"
 	"github.com/traboule/traboule/storage/catalogue"
@@ -49,6 +50,7 @@ type ImportedKind struct {
 	Rows  int               `json:"rows"`
 	First string            `json:"first,omitempty"`
 	Last  string            `json:"last,omitempty"`
+	Zone  string            `json:"zone"` // of the data set; instants are UTC all the same
 	Sums  []Sum             `json:"sums,omitempty"`
 
 	// What became of it; nothing in a dry run.
@@ -61,10 +63,11 @@ type ImportedKind struct {
 
 // Sum is what the values of a field add up to.
 type Sum struct {
-	Field    string `json:"field"`
-	Unit     string `json:"unit,omitempty"`
-	Currency string `json:"currency,omitempty"`
-	Sum      string `json:"sum"` // exact
+	Field    string            `json:"field"`
+	Title    map[string]string `json:"title"` // by language
+	Unit     string            `json:"unit,omitempty"`
+	Currency string            `json:"currency,omitempty"`
+	Sum      string            `json:"sum"` // exact
 }
 
 // RejectedRow is a row that was left out.
@@ -75,7 +78,7 @@ type RejectedRow struct {
 
 // Preview says what is in files, without a vault: what an import would find.
 func Preview(ctx context.Context, q ImportRequest, progress func(Progress)) (ImportResult, error) {
-	options, err := q.options()
+	options, err := q.options(progress)
 	if err != nil {
 		return ImportResult{}, err
 	}
@@ -87,9 +90,6 @@ func Preview(ctx context.Context, q ImportRequest, progress func(Progress)) (Imp
 				return err
 			}
 			r.Files = append(r.Files, importedFile(report))
-			if progress != nil {
-				progress(Progress{Step: "read", Files: int64(len(r.Files))})
-			}
 			return nil
 		})
 		if err != nil {
@@ -100,12 +100,31 @@ func Preview(ctx context.Context, q ImportRequest, progress func(Progress)) (Imp
 }
 
 // options are what the request says about files that leave something open.
-func (q ImportRequest) options() (importer.Options, error) {
+func (q ImportRequest) options(progress func(Progress)) (importer.Options, error) {
 	o := importer.Options{Dates: q.Dates, Currency: q.Currency, Account: q.Account, Zone: q.Zone, As: q.As}
+	if progress != nil {
+		const every = 1 << 20 // bytes
+		told := int64(-every)
+		o.Progress = func(_ string, read, total int64) {
+			if read < told || read >= told+every { // another file, or further on
+				told = read
+				progress(Progress{Step: "read", Done: read, Total: max(total, 0)})
+			}
+		}
+	}
+	if !slices.Contains([]string{"", "dmy", "mdy", "ymd"}, q.Dates) {
+		return o, problem.New(problem.Usage, "usage.dates", "value", q.Dates)
+	}
+	if _, err := o.Location(); err != nil {
+		return o, explain(aboutImport(err, "--zone"))
+	}
 	if len(q.Mapping) > 0 {
 		m, err := importer.ParseMapping(q.Mapping)
 		if err != nil {
 			return o, explain(aboutImport(err, "--map"))
+		}
+		if !slices.ContainsFunc(m.Columns, func(c importer.Column) bool { return c.Field != "" }) {
+			return o, problem.New(problem.Invalid, "mapping.empty", "kind", m.Kind)
 		}
 		o.Map = m
 	}
@@ -141,12 +160,10 @@ func importedFile(report *importer.Report) ImportedFile {
 }
 
 func importedKind(k importer.KindReport) ImportedKind {
-	r := ImportedKind{Kind: k.Kind, Title: map[string]string{}, Rows: k.Rows, First: k.First.String(), Last: k.Last.String()}
-	for lang, words := range k.Schema.Words {
-		r.Title[lang] = words.Title
-	}
+	r := ImportedKind{Kind: k.Kind, Title: titles(k.Schema.Words), Rows: k.Rows, First: k.First.String(), Last: k.Last.String(), Zone: k.Schema.Zone}
 	for _, s := range k.Sums {
-		r.Sums = append(r.Sums, Sum{Field: s.Field, Unit: s.Unit, Currency: s.Currency, Sum: s.Sum})
+		f, _ := k.Schema.Field(s.Field)
+		r.Sums = append(r.Sums, Sum{Field: s.Field, Title: titles(f.Words), Unit: s.Unit, Currency: s.Currency, Sum: s.Sum})
 	}
 	return r
 }
@@ -187,9 +204,9 @@ type KindInfo struct {
 // Kinds lists the kinds of records that the catalogue describes.
 func Kinds() (list []KindInfo) {
 	for _, s := range catalogue.Kinds() {
-		k := KindInfo{Kind: s.Kind, Title: map[string]string{}, About: map[string]string{}, Holder: s.Holder, Columns: columnsOf(s)}
+		k := KindInfo{Kind: s.Kind, Title: titles(s.Words), About: map[string]string{}, Holder: s.Holder, Columns: columnsOf(s)}
 		for lang, words := range s.Words {
-			k.Title[lang], k.About[lang] = words.Title, words.Description
+			k.About[lang] = words.Description
 		}
 		list = append(list, k)
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"math"
 	"strconv"
 	"time"
 
@@ -29,13 +30,16 @@ type QueryRequest struct {
 	Format  string   `json:"format"`            // csv, jsonl, parquet, table (a JSON array of texts for each row)
 	Limit   int      `json:"limit,omitempty"`   // rows; 0 for all
 	Numbers bool     `json:"numbers,omitempty"` // each row's number, for corrections; of rows as they are
+	Draw    bool     `json:"draw,omitempty"`    // for a picture: when, one column (its first fold, if none is said), and its currency
 }
 
 // QueryResult says what came in the parts before.
 type QueryResult struct {
 	Name    string   `json:"name"`
 	Columns []Column `json:"columns"`
-	Zone    string   `json:"zone"` // in which days and buckets are cut; instants are UTC all the same
+	Zone    string   `json:"zone"`             // in which days and buckets are cut; instants are UTC all the same
+	Begins  string   `json:"begins,omitempty"` // the column that says when a row, or its bucket, begins
+	By      string   `json:"by,omitempty"`
 	Rows    int      `json:"rows"`
 	More    bool     `json:"more,omitempty"`   // the limit left rows out
 	Longer  int      `json:"longer,omitempty"` // rows that are longer than the buckets, and in none
@@ -64,14 +68,15 @@ func (n *Node) query(ctx context.Context, q QueryRequest, progress func(Progress
 	if err != nil {
 		return QueryResult{}, err
 	}
+	if q.Draw {
+		if q, err = q.drawn(d.Name, set.Schema()); err != nil {
+			return QueryResult{}, err
+		}
+	}
 	if q.Numbers {
 		return n.numbered(ctx, d, set, q, progress)
 	}
-	spec, err := q.spec(set)
-	if err != nil {
-		return QueryResult{}, err
-	}
-	v, err := view.Parse(set.Schema(), spec)
+	v, err := q.view(set)
 	if err != nil {
 		return QueryResult{}, about(err, "name", d.Name)
 	}
@@ -79,7 +84,8 @@ func (n *Node) query(ctx context.Context, q QueryRequest, progress func(Progress
 	if err != nil {
 		return QueryResult{}, err
 	}
-	r := QueryResult{Name: d.Name, Zone: set.Schema().Zone, Columns: columnsOf(v.Schema())}
+	r := queryResult(d, v)
+	r.By = q.By
 	src, atLast := allOf(set), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) // when all buckets are over
 	parts, err := v.Parts(src, atLast)
 	if err == nil {
@@ -92,23 +98,65 @@ func (n *Node) query(ctx context.Context, q QueryRequest, progress func(Progress
 
 // numbered gives rows as they are, each with its number.
 func (n *Node) numbered(ctx context.Context, d vault.Dataset, set *record.Set, q QueryRequest, progress func(Progress)) (QueryResult, error) {
-	if q.By != "" || q.Grid != "" || len(q.Where) > 0 {
+	if q.By != "" || q.Grid != "" {
 		return QueryResult{}, problem.New(problem.Usage, "records.numbers-raw")
 	}
-	from, to, err := q.span(set.Schema())
+	v, err := q.view(set)
+	if err != nil {
+		return QueryResult{}, about(err, "name", d.Name)
+	}
+	out, err := newRowWriter(v.Schema(), q, progress)
 	if err != nil {
 		return QueryResult{}, err
 	}
-	out, err := newRowWriter(set.Schema(), q, progress)
+	query, columns := record.Query{Span: spanOf(v.Spec())}, v.Spec().Columns // of rows as they are: names of fields
+	if len(q.Where) == 0 {
+		query.Columns = columns
+	}
+	shown := make(record.Row, len(columns))
+	err = set.Rows(ctx, query, func(number record.Number, row record.Row) error {
+		if len(q.Where) == 0 {
+			return out.row(number.String(), row)
+		}
+		if !v.Holds(row) {
+			return nil
+		}
+		for i, name := range columns {
+			field, _ := set.Schema().Index(name)
+			shown[i] = row[field]
+		}
+		return out.row(number.String(), shown)
+	})
+	return out.finish(queryResult(d, v), about(err, "name", d.Name))
+}
+
+// spanOf is when the rows of a view begin; nil if that does not matter.
+func spanOf(spec view.Spec) *record.Span {
+	if spec.From == view.Earliest && spec.To == view.Latest {
+		return nil
+	}
+	span := &record.Span{From: math.MinInt64, To: math.MaxInt64}
+	if spec.From != view.Earliest {
+		span.From = spec.From * 1e6
+	}
+	if spec.To != view.Latest {
+		span.To = spec.To * 1e6
+	}
+	return span
+}
+
+// view is the view that is asked for.
+func (q QueryRequest) view(set *record.Set) (*view.View, error) {
+	spec, err := q.spec(set)
 	if err != nil {
-		return QueryResult{}, err
+		return nil, err
 	}
-	query := record.Query{}
-	if q.From != "" || q.To != "" {
-		query.Span = &record.Span{From: from * 1e6, To: to * 1e6}
-	}
-	err = set.Rows(ctx, query, func(number record.Number, row record.Row) error { return out.row(number.String(), row) })
-	return out.finish(QueryResult{Name: d.Name, Zone: set.Schema().Zone, Columns: columnsOf(set.Schema())}, about(err, "name", d.Name))
+	return view.Parse(set.Schema(), spec)
+}
+
+func queryResult(d vault.Dataset, v *view.View) QueryResult {
+	s := v.Schema()
+	return QueryResult{Name: d.Name, Zone: s.Zone, Begins: s.Time, Columns: columnsOf(s)}
 }
 
 // spec is the view that is asked for.
@@ -184,11 +232,7 @@ func momentIn(text string, zone *time.Location) (t time.Time, day bool, err erro
 
 func columnsOf(s *record.Schema) (list []Column) {
 	for _, f := range s.Fields {
-		c := Column{Name: f.Name, Type: string(f.Type), Title: map[string]string{}, Unit: f.Unit, Currency: f.Currency}
-		for lang, words := range f.Words {
-			c.Title[lang] = words.Title
-		}
-		list = append(list, c)
+		list = append(list, Column{Name: f.Name, Type: string(f.Type), Title: titles(f.Words), Unit: f.Unit, Currency: f.Currency})
 	}
 	return list
 }

@@ -119,7 +119,7 @@ func (n *Node) correct(ctx context.Context, q CorrectRequest, _ func(Progress)) 
 				return record.Change{}, problem.New(problem.NotFound, "records.no-field", "name", q.Name, "field", name)
 			}
 			if row[i], err = set.Schema().Fields[i].ParseText(text); err != nil {
-				return record.Change{}, problem.New(problem.Usage, "records.bad-value", "field", name, "value", text).Because(err)
+				return record.Change{}, problem.New(problem.Usage, "records.bad-value-"+string(set.Schema().Fields[i].Type), "field", name, "value", text).Because(err)
 			}
 		}
 		if err := set.Schema().Check(row); err != nil {

@@ -23,6 +23,9 @@ import (
 // and used now.
 type ViewPreview struct {
 	Columns []Column   `json:"columns"`
+	Zone    string     `json:"zone"`             // as in [QueryResult]
+	Begins  string     `json:"begins,omitempty"` // as in [QueryResult]
+	By      string     `json:"by,omitempty"`
 	Rows    int        `json:"rows"`
 	First   time.Time  `json:"first,omitzero"` // when the first row begins
 	Last    time.Time  `json:"last,omitzero"`
@@ -77,6 +80,18 @@ func (n *Node) onRecords(ctx context.Context, q GrantRequest, d vault.Dataset, g
 	return grantView(g, v.Spec()), len(set.Operations()), nil
 }
 
+// tellZone says in which zone the days of a view are, if the data set is here.
+func (n *Node) tellZone(ctx context.Context, line GrantLine) {
+	if line.View == nil {
+		return
+	}
+	if d, err := n.vault.Lookup(line.Dataset); err == nil {
+		if set, err := n.records(ctx, d); err == nil {
+			line.View.Zone = set.Schema().Zone
+		}
+	}
+}
+
 // previewGrant shows what a grant would give, cut and written as it would be.
 func (n *Node) previewGrant(ctx context.Context, q GrantRequest, d vault.Dataset) (*ViewPreview, error) {
 	if d.Kind != storage.KindRecords {
@@ -92,7 +107,7 @@ func (n *Node) previewGrant(ctx context.Context, q GrantRequest, d vault.Dataset
 		return nil, about(err, "name", d.Name)
 	}
 	p := &ViewPreview{
-		Columns: columnsOf(v.Schema()), Rows: made.Len(), Bytes: out.bytes, Content: contentOf(out.objects), Longer: longer,
+		Columns: columnsOf(v.Schema()), Zone: v.Schema().Zone, Begins: v.Schema().Time, By: q.View.By, Rows: made.Len(), Bytes: out.bytes, Content: contentOf(out.objects), Longer: longer,
 		Sample: append(texts(out.first), texts(out.last)...), Notices: []Notice{},
 	}
 	if first, last, ok := made.Span(); ok {

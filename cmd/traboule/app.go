@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -102,7 +103,11 @@ func (a *app) tell(key string, args ...string) {
 
 func (a *app) notices(notices []node.Notice) {
 	for _, n := range notices {
-		fmt.Fprintln(a.out, a.textOf(n.Key, n.Args))
+		args := maps.Clone(n.Args)
+		if by, ok := args["period"]; ok {
+			args["period"] = a.word("period", by)
+		}
+		fmt.Fprintln(a.out, a.textOf(n.Key, args))
 	}
 }
 
@@ -129,18 +134,18 @@ func (a *app) showJSON(document any) error {
 	if err := e.Encode(document); err != nil {
 		return err
 	}
-	_, err := a.out.Write(escapeJSON(out.Bytes()))
+	_, err := a.out.Write(escape(out.Bytes()))
 	return err
 }
 
-// escapeJSON writes as \uXXXX, in a JSON document, what could speak to a
-// terminal and what encoding/json leaves as it is. Such characters stand in
-// texts only, where the escape means the same.
-func escapeJSON(document []byte) []byte {
+// escape writes as \uXXXX what could speak to a terminal, but for ends of
+// lines. In a JSON document such characters stand in texts only, where the
+// escape means the same.
+func escape(document []byte) []byte {
 	escaped := make([]byte, 0, len(document))
 	for _, r := range string(document) {
 		switch {
-		case r < 0x7f || harmless(r):
+		case r == '\n' || r == '\t' || harmless(r):
 			escaped = utf8.AppendRune(escaped, r)
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)

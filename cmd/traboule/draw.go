@@ -64,8 +64,11 @@ func drawBars(bars []bar, width int, number func(float64) string) string {
 	fmt.Fprintf(&out, "%*s └%s\n", margin, "", strings.Repeat("─", each*len(bars)))
 	if len(bars) > 0 {
 		first, last := bars[0].name, bars[len(bars)-1].name
+		if len(bars) == 1 {
+			last = ""
+		}
 		space := max(1, each*len(bars)-utf8.RuneCountInString(first)-utf8.RuneCountInString(last))
-		fmt.Fprintf(&out, "%*s  %s%s%s\n", margin, "", first, strings.Repeat(" ", space), last)
+		fmt.Fprintf(&out, "%*s  %s\n", margin, "", strings.TrimRight(first+strings.Repeat(" ", space)+last, " "))
 	}
 	return out.String()
 }
@@ -132,6 +135,8 @@ func drawSVG(title string, bars []bar, number func(float64) string) []byte {
 	}
 	if len(bars) > 0 {
 		text(left, height-bottom/2, "start", bars[0].name)
+	}
+	if len(bars) > 1 {
 		text(width-10, height-bottom/2, "end", bars[len(bars)-1].name)
 	}
 	out.WriteString("</svg>\n")

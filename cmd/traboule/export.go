@@ -40,7 +40,7 @@ func (a *app) showExport(r node.ExportResult) {
 		switch {
 		case d.There:
 			a.say("export.there", "name", d.Name, "folder", d.Folder)
-		case d.Files > 0 || d.Rows == 0:
+		case d.Kind != "records":
 			a.say("export.files", "name", d.Name, "folder", d.Folder, "files", u(d.Files))
 		default:
 			a.say("export.rows", "name", d.Name, "folder", d.Folder, "rows", strconv.Itoa(d.Rows))

@@ -33,7 +33,12 @@ func (a *app) showFetch(r node.FetchResult) {
 	if r.Unchanged {
 		key = "fetch.unchanged"
 	}
-	if r.Rows > 0 {
+	if r.Records && r.Unchanged {
+		a.say(key, "name", r.Name, "from", r.From, "version", u(r.Version), "files", "", "bytes", "")
+		a.say("fetch.next-rows", "name", r.Name)
+		return
+	}
+	if r.Records {
 		a.say("fetch.done-rows", "name", r.Name, "from", r.From, "version", u(r.Version), "rows", u(r.Rows))
 		a.say("fetch.next-rows", "name", r.Name)
 		return

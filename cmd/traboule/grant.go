@@ -57,7 +57,7 @@ func (a *app) showGrant(r node.GrantResult) {
 		a.say("grant.path", "path", p)
 	}
 	if g.View != nil {
-		a.say("grant.view", "view", viewText(*g.View))
+		a.say("grant.view", "view", a.viewText(*g.View))
 	}
 	if r.Delivered {
 		a.say("grant.delivered", "contact", g.Contact)
@@ -69,48 +69,56 @@ func (a *app) showGrant(r node.GrantResult) {
 	}
 }
 
-// viewText spells a view as the flags of grant say it.
-func viewText(v node.ViewLine) string {
-	text := strings.Join(v.Columns, ",")
-	for _, c := range v.Where {
-		if c != "*" {
-			text += " where " + c
-		}
+// viewText says which part of records is meant, and how coarse.
+func (a *app) viewText(v node.ViewLine) string {
+	list := []string{strings.Join(v.Columns, ", ")}
+	if v.By != "" {
+		list = append(list, a.word("period", v.By))
+	}
+	if v.Grid != "" {
+		list = append(list, a.text("grant.view-grid", "grid", v.Grid))
+	}
+	if len(v.Where) > 0 && v.Where[0] != "*" {
+		list = append(list, a.text("grant.view-where", "conditions", strings.Join(v.Where, a.text("grant.view-or"))))
 	}
 	if !v.From.IsZero() {
-		text += " from " + v.From.Format(time.RFC3339)
+		list = append(list, a.text("grant.view-from", "from", a.moment(v.From, v.Zone)))
 	}
 	if !v.Before.IsZero() {
-		text += " before " + v.Before.Format(time.RFC3339)
+		list = append(list, a.text("grant.view-before", "before", a.moment(v.Before, v.Zone)))
 	}
-	if v.By != "" {
-		text += " by " + v.By
+	for i, part := range list {
+		list[i] = clean(part)
 	}
-	return text
+	return strings.Join(list, " · ")
+}
+
+// moment is a time in a zone, and a day if it is the beginning of one.
+func (a *app) moment(t time.Time, zone string) string {
+	if in, err := time.LoadLocation(zone); err == nil && zone != "" {
+		t = t.In(in)
+	} else {
+		t = t.Local()
+	}
+	if t.Hour() == 0 && t.Minute() == 0 {
+		return a.lang.Date(t)
+	}
+	return a.lang.Time(t)
 }
 
 // showPreview shows what would leave.
 func (a *app) showPreview(q node.GrantRequest, p node.ViewPreview) {
 	a.say("preview.done", "contact", q.To, "name", q.Name, "rows", strconv.Itoa(p.Rows), "bytes", u(p.Bytes))
 	if !p.First.IsZero() {
-		a.say("preview.span", "first", p.First.Format(time.RFC3339), "last", p.Last.Format(time.RFC3339))
+		a.say("preview.span", "first", a.moment(p.First, p.Zone), "last", a.moment(p.Last, p.Zone))
 	}
-	t := table{}
-	var head []string
-	for _, c := range p.Columns {
-		head = append(head, clean(c.Name))
+	s := sheet{columns: p.Columns, zone: p.Zone, begins: p.Begins, by: p.By, rows: p.Sample}
+	if p.Rows > len(p.Sample) {
+		s.gap = len(p.Sample) / 2
 	}
-	t.row(head...)
-	for i, row := range p.Sample {
-		if i == len(p.Sample)/2 && p.Rows > len(p.Sample) {
-			t.row("…")
-		}
-		for j := range row {
-			row[j] = clean(row[j])
-		}
-		t.row(row...)
+	if p.Rows > 0 {
+		a.printSheet(s)
 	}
-	t.print(a.out)
 	a.notices(p.Notices)
 }
 

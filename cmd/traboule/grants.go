@@ -63,7 +63,7 @@ func (a *app) suspended(why string) {
 func (a *app) data(g node.GrantLine) string {
 	data := clean(g.Name)
 	if g.View != nil {
-		data += " " + clean(viewText(*g.View))
+		data += " (" + a.viewText(*g.View) + ")"
 	}
 	for _, p := range g.Paths {
 		data += " " + clean(p)
@@ -75,7 +75,7 @@ func (a *app) delivered(g node.GrantLine) string {
 	if g.Deliveries == 0 {
 		return a.text("grants.nothing")
 	}
-	if g.Rows > 0 {
+	if g.View != nil {
 		return a.text("grants.delivered-rows", "n", strconv.Itoa(g.Deliveries), "rows", u(g.Rows), "time", g.LastTime.Format(time.RFC3339))
 	}
 	return a.text("grants.delivered", "n", strconv.Itoa(g.Deliveries), "files", u(g.Files), "bytes", u(g.Bytes), "time", g.LastTime.Format(time.RFC3339))

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"strconv"
 	"strings"
@@ -38,7 +39,11 @@ func (a *app) importCommand() *cobra.Command {
 		if dry {
 			return a.previewImport(cmd, q)
 		}
-		return do(cmd.Context(), a, node.Import, q, a.showImport)
+		r, err := ask(cmd.Context(), a, node.Import, q)
+		if err != nil {
+			return err
+		}
+		return a.showImports(r)
 	})
 	f := c.Flags()
 	f.StringVar(&q.Into, "into", "", a.flag("import", "into"))
@@ -61,8 +66,11 @@ func (a *app) guessMapping(cmd *cobra.Command, path, kind string) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.out.Write(append(bytes.TrimSpace(document), '\n'))
-	return err
+	if _, err := a.out.Write(escape(append(bytes.TrimSpace(document), '\n'))); err != nil {
+		return err
+	}
+	a.tell("mapping.next", "kind", cmp.Or(kind, "bank-operations"), "file", path)
+	return nil
 }
 
 // previewImport looks into files without a vault.
@@ -73,7 +81,29 @@ func (a *app) previewImport(cmd *cobra.Command, q node.ImportRequest) error {
 	if err != nil {
 		return err
 	}
-	return a.show(r, func() { a.showImport(r) })
+	return a.showImports(r)
+}
+
+// showImports shows what became of files. A script learns from the exit code
+// that one was refused: what was not taken must not be thrown away.
+func (a *app) showImports(r node.ImportResult) error {
+	refused := 0
+	for _, f := range r.Files {
+		if f.Refused != nil {
+			refused++
+		}
+	}
+	err := a.show(r, func() {
+		a.showImport(r)
+		if len(r.Files) > 1 {
+			a.say("imported.total", "files", strconv.Itoa(len(r.Files)), "refused", strconv.Itoa(refused))
+		}
+	})
+	if err != nil || refused == 0 {
+		return err
+	}
+	a.told = true
+	return problem.New(problem.Invalid, "imported.refused", "n", strconv.Itoa(refused))
 }
 
 func (a *app) showImport(r node.ImportResult) {
@@ -97,7 +127,7 @@ func (a *app) showImported(f node.ImportedFile, dry bool) {
 		}
 		a.showKind(k)
 		for _, s := range k.Sums {
-			a.say("imported.sum", "field", s.Field, "sum", strings.TrimSpace(s.Sum+" "+a.unit(s.Unit)+s.Currency))
+			a.say("imported.sum", "field", cmp.Or(a.title(s.Title), s.Field), "sum", strings.TrimSpace(a.lang.Decimal(s.Sum)+" "+a.unit(s.Unit)+s.Currency))
 		}
 		switch {
 		case dry:
@@ -124,11 +154,15 @@ func (a *app) showImported(f node.ImportedFile, dry bool) {
 
 // showKind says what of one kind was found.
 func (a *app) showKind(k node.ImportedKind) {
-	if k.First == "" {
+	first, last := wall(k.First, k.Zone), wall(k.Last, k.Zone)
+	switch {
+	case first == "":
 		a.say("imported.kind-undated", "title", a.title(k.Title), "kind", k.Kind, "rows", strconv.Itoa(k.Rows))
-		return
+	case first == last:
+		a.say("imported.kind-once", "title", a.title(k.Title), "kind", k.Kind, "rows", strconv.Itoa(k.Rows), "when", first)
+	default:
+		a.say("imported.kind", "title", a.title(k.Title), "kind", k.Kind, "rows", strconv.Itoa(k.Rows), "first", first, "last", last)
 	}
-	a.say("imported.kind", "title", a.title(k.Title), "kind", k.Kind, "rows", strconv.Itoa(k.Rows), "first", k.First, "last", k.Last)
 }
 
 // title is a text that the catalogue of kinds has in both languages.
@@ -140,7 +174,10 @@ func (a *app) title(words map[string]string) string {
 }
 
 // units are how people write the units of UN/CEFACT that the kinds use.
-var units = map[string]string{"KWH": "kWh", "WHR": "Wh", "WTT": "W", "MTQ": "m³", "LTR": "L", "CEL": "°C", "MTR": "m", "KMT": "km", "MTS": "m/s"}
+var units = map[string]string{
+	"KWH": "kWh", "WHR": "Wh", "WTT": "W", "KWT": "kW", "MAW": "MW", "KVA": "kVA", "D46": "VA", "MTQ": "m³", "LTR": "L", "MTK": "m²",
+	"CEL": "°C", "MTR": "m", "KMT": "km", "MTS": "m/s", "DD": "°", "SEC": "s", "P1": "%",
+}
 
 func (a *app) unit(code string) string {
 	if text, ok := units[code]; ok {

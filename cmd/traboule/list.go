@@ -23,7 +23,7 @@ func (a *app) showList(r node.ListResult) {
 		return
 	}
 	t := table{right: map[int]bool{2: true, 3: true, 4: true, 5: true}}
-	t.row(a.text("column.name"), a.text("column.from"), a.text("column.version"), a.text("column.files"), a.text("column.size"), a.text("column.grants"), a.text("column.changed"), "")
+	t.row(a.text("column.name"), a.text("column.from"), a.text("column.version"), a.text("column.holds"), a.text("column.size"), a.text("column.grants"), a.text("column.changed"), "")
 	for _, d := range r.Datasets {
 		t.row(clean(d.Name), a.from(d), u(d.Version), a.holds(d), a.lang.Size(d.Bytes), a.lang.Number(uint64(d.Grants)), a.lang.Time(d.Changed.Local()), a.flaws(d))
 	}

@@ -5,13 +5,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"io"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -66,23 +61,33 @@ func (a *app) viewFlags(f *pflag.FlagSet, q *node.QueryRequest) {
 	f.StringVar(&q.Grid, "grid", "", a.flag("view", "grid"))
 }
 
-// parts asks for an answer that comes in parts, and gives each to take.
-func parts[Q, R any](ctx context.Context, a *app, op node.Operation[Q, R], request Q, take func([]byte) error) (result R, err error) {
+// parts asks for an answer that comes in parts, and gives each to take. How
+// far it is is shown unless the parts themselves are.
+func parts[Q, R any](ctx context.Context, a *app, op node.Operation[Q, R], request Q, shown bool, take func([]byte) error) (result R, err error) {
 	c, err := a.open(ctx)
 	if err != nil {
 		return result, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	far, taken := a.newProgress(), int64(0)
 	var failed error // of take: perhaps with the last part, when there is nothing left to cancel
 	result, err = op.Do(ctx, c, request, func(p node.Progress) {
-		if p.Part == nil || failed != nil || ctx.Err() != nil {
+		if failed != nil || ctx.Err() != nil {
 			return
 		}
-		if failed = take(p.Part); failed != nil {
-			cancel()
+		if p.Part != nil {
+			if failed = take(p.Part); failed != nil {
+				cancel()
+			}
+			taken += int64(len(p.Part))
+			p = node.Progress{Step: "rows", Done: taken}
+		}
+		if !shown {
+			far.report(p)
 		}
 	})
+	far.clear()
 	if failed != nil {
 		err = problem.New(problem.Unexpected, "output.not-written").Because(failed)
 	}
@@ -95,6 +100,11 @@ func parts[Q, R any](ctx context.Context, a *app, op node.Operation[Q, R], reque
 // queryTo writes rows in a format, to a file or to standard output.
 func (a *app) queryTo(ctx context.Context, q node.QueryRequest, to string) error {
 	out := a.out
+	stdout, _ := a.out.(*os.File)
+	shown := to == "" && isTerminal(stdout)
+	if shown && q.Format == "parquet" {
+		return problem.New(problem.Usage, "output.parquet-shown")
+	}
 	if to != "" {
 		f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if os.IsExist(err) {
@@ -106,9 +116,9 @@ func (a *app) queryTo(ctx context.Context, q node.QueryRequest, to string) error
 		defer f.Close()
 		out = f
 	}
-	r, err := parts(ctx, a, node.Query, q, func(b []byte) error {
-		if q.Format == "jsonl" { // parts are whole lines
-			b = escapeJSON(b)
+	r, err := parts(ctx, a, node.Query, q, shown, func(b []byte) error {
+		if q.Format == "jsonl" || shown { // parts are whole lines
+			b = escape(b)
 		}
 		_, err := out.Write(b)
 		return err
@@ -124,16 +134,25 @@ func (a *app) queryTo(ctx context.Context, q node.QueryRequest, to string) error
 		}
 		return err
 	}
+	if to != "" {
+		return a.show(written{r, to}, func() { a.say("query.written", "path", to, "rows", strconv.Itoa(r.Rows)) })
+	}
 	if r.More {
 		a.tell("query.more", "rows", strconv.Itoa(r.Rows))
 	}
 	return nil
 }
 
+// written is what --json says of rows that went to a file.
+type written struct {
+	node.QueryResult
+	Path string `json:"path"`
+}
+
 // queryTable shows rows as people read them.
 func (a *app) queryTable(ctx context.Context, q node.QueryRequest) error {
 	var lines bytes.Buffer
-	r, err := parts(ctx, a, node.Query, q, func(b []byte) error { _, err := lines.Write(b); return err })
+	r, err := parts(ctx, a, node.Query, q, false, func(b []byte) error { _, err := lines.Write(b); return err })
 	if err != nil {
 		return err
 	}
@@ -141,7 +160,13 @@ func (a *app) queryTable(ctx context.Context, q node.QueryRequest) error {
 	if err != nil {
 		return err
 	}
-	a.printRows(r, rows, q.Numbers)
+	if len(rows) == 0 {
+		a.say("query.empty", "name", r.Name)
+		return nil
+	}
+	s := sheetOf(r, rows)
+	s.numbered = q.Numbers
+	a.printSheet(s)
 	if r.More {
 		a.tell("query.more", "rows", strconv.Itoa(r.Rows))
 	}
@@ -149,74 +174,4 @@ func (a *app) queryTable(ctx context.Context, q node.QueryRequest) error {
 		a.tell("query.longer", "n", strconv.Itoa(r.Longer))
 	}
 	return nil
-}
-
-// printRows prints rows without the columns that are empty in all of them.
-func (a *app) printRows(r node.QueryResult, rows [][]string, numbers bool) {
-	lines := make([][]string, len(rows)+1)
-	t := table{right: map[int]bool{}}
-	first := 0
-	if numbers {
-		first = 1
-		lines[0] = append(lines[0], a.text("column.row"))
-		for i, row := range rows {
-			lines[i+1] = append(lines[i+1], row[0])
-		}
-	}
-	for i, c := range r.Columns {
-		at := first + i
-		if len(rows) > 0 && !slices.ContainsFunc(rows, func(row []string) bool { return row[at] != "" }) {
-			continue
-		}
-		if c.Type == "decimal" || c.Type == "integer" {
-			t.right[len(lines[0])] = true
-		}
-		lines[0] = append(lines[0], a.heading(c))
-		for j, row := range rows {
-			text := row[at]
-			if c.Type == "instant" {
-				text = wall(text, r.Zone)
-			}
-			lines[j+1] = append(lines[j+1], clean(text))
-		}
-	}
-	for _, line := range lines {
-		t.row(line...)
-	}
-	t.print(a.out)
-}
-
-// heading is a column's name, with its unit.
-func (a *app) heading(c node.Column) string {
-	name := strings.ToUpper(c.Name)
-	if c.Unit != "" {
-		return name + " " + a.unit(c.Unit)
-	}
-	return name
-}
-
-// wall is an instant as the clock on the wall shows it in a zone.
-func wall(text, zone string) string {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return text
-	}
-	if in, err := time.LoadLocation(zone); err == nil {
-		t = t.In(in)
-	}
-	return strings.TrimSuffix(t.Format("2006-01-02 15:04:05"), ":00")
-}
-
-func tableRows(from io.Reader) (rows [][]string, err error) {
-	for d := json.NewDecoder(from); ; {
-		var row []string
-		err := d.Decode(&row)
-		if err == io.EOF {
-			return rows, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, row)
-	}
 }

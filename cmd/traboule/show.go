@@ -64,7 +64,7 @@ func (a *app) showRecords(r node.Records) {
 func (a *app) showFields(fields []node.Column) {
 	t := table{}
 	for _, f := range fields {
-		t.row("  "+f.Name, cmp.Or(a.unit(f.Unit), f.Type), a.title(f.Title))
+		t.row("  "+f.Name, cmp.Or(a.unit(f.Unit), a.word("type", f.Type)), a.title(f.Title))
 	}
 	t.print(a.out)
 }

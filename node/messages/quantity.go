@@ -33,6 +33,10 @@ func (l Lang) Size(bytes uint64) string {
 	return strings.Replace(digits, ".", l.point(), 1) + noBreak + units[unit]
 }
 
+// Decimal writes an exact number, "-12.5", with the decimal sign of the
+// language: "-12,5" in French.
+func (l Lang) Decimal(number string) string { return strings.Replace(number, ".", l.point(), 1) }
+
 // point is the decimal sign.
 func (l Lang) point() string {
 	if l == French {

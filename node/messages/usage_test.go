@@ -19,7 +19,7 @@ import (
 
 // families are the keys that a program puts together from a word: the tests
 // of cmd/traboule hold its commands, flags and exit codes against them.
-var families = []string{"argument.", "help.", "example.", "flag.", "exit.", "group.", "step.", "skip.", "kind.", "state.", "event.", "damage.", "healed.", "suspended.", "purpose.", "kit-trouble.", "removed-kit-left.", "refusal.", "import.", "operation.", "view."}
+var families = []string{"argument.", "help.", "example.", "flag.", "exit.", "group.", "step.", "skip.", "kind.", "state.", "event.", "damage.", "healed.", "suspended.", "purpose.", "kit-trouble.", "removed-kit-left.", "refusal.", "import.", "operation.", "view.", "type.", "period.", "records.bad-value-"}
 
 // takesKey are the functions whose argument at this place is a key.
 var takesKey = map[string]int{"text": 0, "say": 0, "tell": 0, "ask": 0, "readLine": 0, "confirm": 0, "passphrase": 0, "Text": 0, "New": 1, "sure": 1}

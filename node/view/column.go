@@ -78,8 +78,12 @@ func (v *View) parseColumn(spelling string) (column, error) {
 	if !ok {
 		return column{}, wrong("column-unknown", "column", clip(spelling), "possible", v.allPossible())
 	}
-	if !slices.Contains(v.possible(i), spelling) {
-		return column{}, wrong("column-form", "column", clip(spelling), "possible", orNone(v.possible(i)))
+	if possible := v.possible(i); !slices.Contains(possible, spelling) {
+		others := orNone(possible)
+		if len(possible) == 0 { // nothing of this field, but of others
+			others = v.allPossible()
+		}
+		return column{}, wrong("column-form", "column", clip(spelling), "possible", others)
 	}
 	c := column{spelling: spelling, name: name, field: i, role: groups}
 	switch {

@@ -131,6 +131,12 @@ func (v *View) allConditions() string {
 	return orNone(list)
 }
 
+// Holds says whether a row of the data set, with all its fields, meets one of
+// the conditions of the view.
+func (v *View) Holds(row record.Row) bool {
+	return len(v.conditions) == 0 || slices.ContainsFunc(v.conditions, func(c condition) bool { return c.holds(row[c.field]) })
+}
+
 // holds says whether a value meets the condition. Null meets none.
 func (c condition) holds(v record.Value) bool {
 	if v.IsNull() {

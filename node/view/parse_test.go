@@ -58,7 +58,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a place coarser than the grid", s, func(s *view.Spec) { s.Grid, s.Columns = view.Kilometre, []string{"place/10km"} }, "column-form", "place/1km"},
 		{"an exact place with a grid", s, raw(func(s *view.Spec) { s.Grid, s.Columns = view.Kilometre, []string{"place"} }), "column-form", "place/1km"},
 		{"a place in a grid of none", s, raw(columns("place/1km")), "column-form", "place"},
-		{"a time that cannot be grouped", s, columns("seen"), "column-form", "–"},
+		{"a time that cannot be grouped", s, columns("seen"), "column-form", "start, end"},
 		{"the same twice", s, columns("energy/sum", "energy/sum"), "column-twice", "energy/sum"},
 		{"a sum across currencies", s, columns("amount/sum"), "currency-missing", "currency/category"},
 		{"no conditions", s, rows(), "condition", "*"},
@@ -172,8 +172,8 @@ func TestDescription(t *testing.T) {
 	for _, f := range out.Fields {
 		got = append(got, strings.TrimSpace(f.Name+" "+string(f.Type)+" "+f.Unit+f.Currency+" "+f.Words["fr"].Title))
 	}
-	want := []string{"start instant", "end instant", "energyMean decimal KWH Énergie (moyenne)", "stepsMax integer  (maximum)",
-		"stepsCount integer  (nombre de valeurs)", "amountSum decimal currency (somme)", "currency text", "caller text"}
+	want := []string{"start instant", "end instant", "energyMean decimal KWH Énergie, moyenne", "stepsMax integer  maximum",
+		"stepsCount integer  nombre de valeurs", "amountSum decimal currency somme", "currency text", "caller text"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -132,8 +132,8 @@ func (v *View) property(c column) object {
 	f := v.schema.Fields[c.field]
 	english, french := f.Words["en"], f.Words["fr"]
 	if w, ok := foldWords[c.fold]; ok {
-		english.Title = strings.TrimSpace(english.Title + " (" + w[0] + ")")
-		french.Title = strings.TrimSpace(french.Title + " (" + w[1] + ")")
+		english.Title = strings.TrimPrefix(english.Title+", "+w[0], ", ")
+		french.Title = strings.TrimPrefix(french.Title+", "+w[1], ", ")
 	}
 	t := c.typeOf(f.Type)
 	notes := object{{"fr", french}, {"others", f.Others}}

@@ -113,7 +113,7 @@ func (s *Source) recognise() (*Format, *Reason) {
 	}
 	switch len(best) {
 	case 0:
-		return nil, Why("unknown-format", "seen", s.Head.seen()).Because(ErrUnknown)
+		return nil, s.Head.unknown()
 	case 1:
 		return best[0], nil
 	}
@@ -146,7 +146,16 @@ var magic = []struct{ start, is string }{
 	{"<!DOCTYPE html", "HTML"}, {"<html", "HTML"}, {"-----BEGIN PGP", "PGP"},
 }
 
-// seen says in a few words what a file is that nobody knows.
+// unknown refuses a file that nobody knows.
+func (h Head) unknown() *Reason {
+	if seen := h.seen(); seen != "" {
+		return Why("unknown-format", "seen", seen).Because(ErrUnknown)
+	}
+	return Why("unknown-bytes").Because(ErrUnknown)
+}
+
+// seen says in a few words what a file is that nobody knows; "" for bytes that
+// are no text.
 func (h Head) seen() string {
 	for _, m := range magic {
 		if strings.HasPrefix(string(h.Bytes), m.start) {
@@ -156,12 +165,12 @@ func (h Head) seen() string {
 	text := strings.TrimSpace(h.Text)
 	switch {
 	case text == "":
-		return "bytes that are no text"
+		return ""
 	case text[0] == '{' || text[0] == '[':
 		return "JSON: " + clip(strings.Join(strings.Fields(text), " "))
 	case text[0] == '<':
 		return "XML: " + clip(strings.Join(strings.Fields(text), " "))
 	}
 	line, _, _ := strings.Cut(text, "\n")
-	return "text: " + clip(strings.TrimSpace(line))
+	return clip(strings.TrimSpace(line))
 }

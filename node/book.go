@@ -153,8 +153,11 @@ func (b *book) contactOf(owner crypto.DID) (known, bool) {
 func (b *book) contactNamed(name string) (known, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for owner, k := range b.contacts {
-		if strings.EqualFold(k.Name, name) || string(owner) == name {
+	if k, ok := b.contacts[crypto.DID(name)]; ok { // whoever else calls themselves so
+		return *k, true
+	}
+	for _, k := range b.contacts {
+		if strings.EqualFold(k.Name, name) {
 			return *k, true
 		}
 	}

@@ -3,6 +3,7 @@
 package node
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,12 @@ func TestContactNameIsNeverTwice(t *testing.T) {
 	}
 	if name == "bob" || name == "bob "+end {
 		t.Errorf("a third contact is called %q too", name)
+	}
+	for i := range 8 { // who calls themselves what another is
+		k(crypto.DID(fmt.Sprintf("did:key:y%d", i)), "did:key:z1")
+	}
+	if found, ok := alice.book.contactNamed("did:key:z1"); !ok || found.Name != "bob" {
+		t.Errorf("by the DID of bob %q is found", found.Name)
 	}
 }
 

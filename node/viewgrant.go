@@ -92,12 +92,8 @@ func checkKind(kind string, a grant.ReadArgs) error {
 
 // kindOf is what a data set of this node holds, "" for none.
 func (n *Node) kindOf(dataset crypto.DID) string {
-	for _, d := range n.vault.Datasets() {
-		if d.DID == dataset {
-			return d.Kind
-		}
-	}
-	return ""
+	d, _ := n.vault.Lookup(string(dataset)) // what is not there has no kind
+	return d.Kind
 }
 
 // viewProblem is what people are told of a view that cannot be.

@@ -91,13 +91,16 @@ func (v *Vault) describe(d *dataset) Dataset {
 	return p
 }
 
-// Lookup finds a data set by its name, its DID, or four or more characters
+// Lookup finds a data set by its DID, its name, or four or more characters
 // that begin or end its DID.
 func (v *Vault) Lookup(name string) (Dataset, error) {
+	if d, err := v.find(crypto.DID(name)); err == nil { // whatever else is called so
+		return v.describe(d), nil
+	}
 	name = norm.NFC.String(name)
 	var found []Dataset
 	for _, d := range v.Datasets() {
-		if d.Name == name || string(d.DID) == name {
+		if d.Name == name {
 			return d, nil
 		}
 		if fits(string(d.DID), name) {

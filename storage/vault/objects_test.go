@@ -402,3 +402,16 @@ func TestRecordsRestored(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestLookupByDID: whatever others are called, a DID means the data set that
+// has it.
+func TestLookupByDID(t *testing.T) {
+	v := newVault(t, testOptions())
+	did := mustPut(t, v, Target{Name: "rows"}, objects("log", "1")).Dataset.DID
+	mustPut(t, v, Target{Name: string(did)}, objects("log", "2")) // as somebody may call what they give
+	for _, name := range []string{string(did), "rows"} {
+		if d, err := v.Lookup(name); err != nil || d.DID != did {
+			t.Errorf("%s is taken for %q, %v", name, d.Name, err)
+		}
+	}
+}

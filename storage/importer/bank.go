@@ -3,6 +3,7 @@
 package importer
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -131,6 +132,10 @@ func currency(s string) record.Value {
 	}
 	return record.Str(s)
 }
+
+var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
+
+func isCurrency(s string) bool { return currencyCode.MatchString(s) }
 
 // cutCurrency takes the currency off a number: "12,50 €", "EUR 12.50".
 func cutCurrency(s string) (number string, code record.Value) {

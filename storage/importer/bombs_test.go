@@ -146,6 +146,7 @@ func TestBadInput(t *testing.T) {
 		"a page of a login":          {"<!DOCTYPE html><html><body>Connectez-vous</body></html>", "unknown-format"},
 		"a truncated zip":            {zipped(t, "a.csv", statement)[:60], "zip-broken"},
 		"an old spreadsheet":         {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "unknown-format"},
+		"another language":           {"Fecha;Concepto;Importe;Saldo\n13/01/2026;COMPRA;-1,20;10,00\n", "unknown-format"},
 		"a spreadsheet of something": {sheetOf(t, `<row r="1"><c r="A1" t="inlineStr"><is><t>Nom</t></is></c></row>`), "unknown-table"},
 	} {
 		r, err := readContent(t, tt.in, Options{})

@@ -3,8 +3,13 @@
 package importer
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func camtOf(statements ...string) string {
@@ -36,6 +41,7 @@ func TestCAMTTraps(t *testing.T) {
 		{name: "a namespace with a name", in: strings.NewReplacer("</", "</n:", "<", "<n:", "<?", "<?").Replace(camtOf(camtStmt(one)))[len(`<n:?xml version="1.0" encoding="UTF-8"?>`):], want: []string{plain}},
 		{name: "no declaration, another version", in: strings.Replace(camtOf(camtStmt(one))[38:], "camt.053.001.08", "camt.053.001.99", 1), want: []string{plain}},
 		{name: "of the day, and notices", in: strings.NewReplacer("Stmt>", "Rpt>", "BkToCstmrStmt", "BkToCstmrAcctRpt").Replace(camtOf(camtStmt(one))), want: []string{plain}},
+		{name: "notices of single movements", in: strings.NewReplacer("Stmt>", "Ntfctn>", "BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn", "camt.053.001.08", "camt.054.001.02").Replace(camtOf(camtStmt(one))), want: []string{plain}},
 		{name: "Latin-1", in: strings.Replace(strings.Replace(camtOf(camtStmt(one)), "UTF-8", "ISO-8859-1", 1), "É", "\xc9", 1), want: []string{plain}},
 		{name: "day or instant", in: camtOf(camtStmt(camtEntry("1", "CRDT", "<BookgDt><DtTm>2026-02-03T23:30:00.000000000-05:00</DtTm></BookgDt><ValDt><Dt>2026-02-04</Dt></ValDt>"))), want: []string{`"date":"2026-02-03" | "valueDate":"2026-02-04" | "amount":1`}},
 		{name: "booked on no day", in: camtOf(camtStmt(`<Ntry><Amt Ccy="EUR">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><ValDt><Dt>2026-02-04</Dt></ValDt></Ntry>`)), want: []string{`"date":"2026-02-04"`}},
@@ -61,6 +67,24 @@ func TestCAMTTraps(t *testing.T) {
 		{name: "entities", in: `<!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>` + camtOf(camtStmt(one)), refused: "xml-entities"},
 		{name: "an endless entry", in: camtOf(camtStmt(camtEntry("1", "CRDT", strings.Repeat("<a>b</a>", 200_000)))), refused: "too-large"},
 	})
+}
+
+// Banks pack the statements of a month into a zip.
+func TestCAMTZip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "statements.zip")
+	entry := camtEntry("8.85", "DBIT", "")
+	if err := os.WriteFile(path, []byte(zipped(t, "a.xml", camtOf(camtStmt(entry)), "b.xml", camtOf(camtStmt(entry, entry)))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	err := Files(t.Context(), path, Options{}, func(s *Source) error {
+		r, err := Read(t.Context(), s, &Sink{})
+		got = append(got, fmt.Sprint(r.File, " ", r.Format, " ", r.Kinds[1].Kind, " ", r.Kinds[1].Rows))
+		return err
+	})
+	if diff := cmp.Diff([]string{"statements.zip/a.xml camt bank-operations 1", "statements.zip/b.xml camt bank-operations 2"}, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
 }
 
 func FuzzCAMT(f *testing.F) {

@@ -4,8 +4,6 @@ package importer
 
 import (
 	"context"
-	"encoding/xml"
-	"io"
 	"math/big"
 	"regexp"
 	"slices"
@@ -79,21 +77,6 @@ func readCII(_ context.Context, src *Source, to *Sink) error {
 	return c.rows(to)
 }
 
-func (x *XML) root() (xml.StartElement, error) {
-	for {
-		t, err := x.Next()
-		if err == io.EOF {
-			err = Why("cut", "line", itoa(x.Line()))
-		}
-		if err != nil {
-			return xml.StartElement{}, err
-		}
-		if start, ok := t.(xml.StartElement); ok {
-			return start.Copy(), nil
-		}
-	}
-}
-
 // cii is an invoice. Names that changed between versions are found by how they
 // end.
 type cii struct {
@@ -160,10 +143,6 @@ func headOfCII(root *Element) (*cii, error) {
 	}
 	return nil, Why("invoice-lacks", "field", lacks)
 }
-
-var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
-
-func isCurrency(s string) bool { return currencyCode.MatchString(s) }
 
 func party(e *Element) string {
 	if name := e.Say("Name"); name != "" {
@@ -303,20 +282,6 @@ func (c *cii) compare(to *Sink, money []record.Value) {
 	if !money[4].IsNull() && left.Cmp(due) != 0 {
 		to.Warn(Why("invoice-sum-due", "stated", money[4].String(), "computed", decimalOf(left)))
 	}
-}
-
-func ratOf(v record.Value) *big.Rat {
-	r := new(big.Rat)
-	if !v.IsNull() {
-		r.SetString(v.String())
-	}
-	return r
-}
-
-// decimalOf spells a rational that is a decimal of few digits.
-func decimalOf(r *big.Rat) string {
-	s := r.FloatString(record.MaxDigits)
-	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }
 
 // lines gives each line; those of the extended profile that only group others

@@ -119,3 +119,31 @@ func Plain(s string) string {
 	}
 	return strings.TrimSpace(s)
 }
+
+func foldAll(r []string) []string {
+	folded := make([]string, len(r))
+	for i, s := range r {
+		folded[i] = Fold(s)
+	}
+	return folded
+}
+
+func valueAt(r []string, i int) string {
+	if i >= 0 && i < len(r) {
+		return r[i]
+	}
+	return ""
+}
+
+// firstLines are the first lines of a file that are not empty.
+func firstLines(h Head, n int) string {
+	var lines []string
+	for line := range strings.Lines(h.Text) {
+		if line = Plain(line); line != "" {
+			if lines = append(lines, line); len(lines) == n {
+				break
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}

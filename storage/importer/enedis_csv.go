@@ -22,19 +22,6 @@ var enedisCSV = Format{Name: "enedis-csv", Read: readEnedisCSV, Fits: func(h Hea
 	return No
 }}
 
-// firstLines are the first lines of a file that are not empty.
-func firstLines(h Head, n int) string {
-	var lines []string
-	for line := range strings.Lines(h.Text) {
-		if line = Plain(line); line != "" {
-			if lines = append(lines, line); len(lines) == n {
-				break
-			}
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
 // enedisTable is where the reading of such a file is.
 type enedisTable struct {
 	to     *Sink
@@ -93,14 +80,6 @@ func (t *enedisTable) record(line int, r []string) error {
 	return t.take(line, r)
 }
 
-func foldAll(r []string) []string {
-	folded := make([]string, len(r))
-	for i, s := range r {
-		folded[i] = Fold(s)
-	}
-	return folded
-}
-
 // open finds out what the table holds.
 func (t *enedisTable) open() error {
 	meter, way := shorten(t.about["identifiant prm"]), record.Str("consumption")
@@ -130,13 +109,6 @@ func (t *enedisTable) at(name string) (int, error) {
 		}
 	}
 	return 0, Why("no-column", "column", name)
-}
-
-func valueAt(r []string, i int) string {
-	if i >= 0 && i < len(r) {
-		return r[i]
-	}
-	return ""
 }
 
 // curve takes points when the next is known: where the file does not say how

@@ -34,12 +34,6 @@ func fitsEnedisJSON(h Head) Fit {
 	return No
 }
 
-// startsJSON says whether a file begins as an object or an array does.
-func startsJSON(h Head) bool {
-	text := strings.TrimSpace(h.Text)
-	return text != "" && (text[0] == '{' || text[0] == '[')
-}
-
 func isEcowatt(h Head) bool {
 	return ecowatt.MatchString(h.Text) || strings.Contains(h.Text, `"signals"`) && strings.Contains(h.Text, `"dvalue"`)
 }

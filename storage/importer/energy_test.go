@@ -213,6 +213,12 @@ func TestEnedisJSON(t *testing.T) {
 		row("09T23:00:00", "09T23:10:00", "600", "0.1"), row("09T23:10:00", "09T23:40:00", "600", "0.3"), row("09T23:40:00", "10T00:40:00", "600.5", "0.6005"),
 		row("10T22:45:00", "10T23:00:00", "100", "0.025"), row("10T23:00:00", "10T23:15:00", "100", "0.025"), row("10T23:45:00", "11T00:00:00", "100", "0.025"), row("11T00:00:00", "11T00:15:00", "100", "0.025"),
 		"rejected 4: no-value", "rejected 4: no-value", "rejected 4: number", "rejected 4: no-such-day", "rejected 4: no-length")
+	// Whole days are missing, also one on which the clocks change.
+	reads(t, placed(t, "enedis-json", `{"meter_reading":{"usage_point_id":"myPDL","interval_reading":[
+		{"value":"600","date":"2022-01-09 23:30:00"},{"value":"600","date":"2022-01-10 00:00:00"},{"value":"600","date":"2022-01-13 00:30:00"},{"value":"600","date":"2022-01-13 01:00:00"}]}}`, Options{}),
+		row("09T22:00:00", "09T22:30:00", "600", "0.3"), row("09T22:30:00", "09T23:00:00", "600", "0.3"), row("12T23:00:00", "12T23:30:00", "600", "0.3"), row("12T23:30:00", "13T00:00:00", "600", "0.3"))
+	without := append(halfHours(t, "2022-10-29"), halfHours(t, "2022-10-31")...)
+	reads(t, placed(t, "enedis-json", dataConnect(without, time.DateTime), Options{}), curveOf(without, `"meter":"…4321",`)...)
 	// Days, whatever they are wrapped in, in watt-hours or more.
 	reads(t, placed(t, "enedis-json", `[{"usage_point_id":"a","reading_type":{"unit":"Wh"},"interval_reading":[{"value":"43463","date":"2020-11-30"}]},
 		{"meter_reading":{"usage_point_id":"b","reading_type":{"unit":"kWh","measuring_period":"P1D"},"interval_reading":[{"value":"1.5","date":"2020-12-01 00:00:00"},{"value":"2","date":"2020-02-30"}]}}]`, Options{}),

@@ -34,21 +34,13 @@ var geoJSON = Format{
 		out := newJournal(to)
 		f := features{out, zone}
 		if src.Head.Outline()["type"] != "Feature" {
-			return out.elements(src, "features", f.feature)
+			return src.eachOf("features", f.feature)
 		}
-		j, err := src.JSON()
+		b, err := src.theTree(maxSegment)
 		if err != nil {
 			return err
 		}
-		defer j.Close()
-		v, err := j.Tree(maxSegment)
-		if err == nil {
-			err = j.Finish()
-		}
-		if err == nil {
-			err = f.feature(1, branch{v})
-		}
-		return err
+		return f.feature(1, b)
 	},
 }
 
@@ -65,7 +57,7 @@ var overland = Format{
 	Read: func(_ context.Context, src *Source, to *Sink) error {
 		out := newJournal(to)
 		f := features{out, time.UTC}
-		return out.elements(src, "locations", f.feature)
+		return src.eachOf("locations", f.feature)
 	},
 }
 

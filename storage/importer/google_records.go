@@ -158,22 +158,3 @@ func (r *recordsReader) readPart(name string) error {
 	}
 	return err
 }
-
-// scalar reads a text or a number without making garbage; nil for anything
-// else, which is skipped.
-func (j *JSON) scalar() ([]byte, error) {
-	t, err := j.Next()
-	if err != nil {
-		return nil, err
-	}
-	if t != JSONString && t != JSONNumber {
-		return nil, j.leave(t)
-	}
-	return j.text, nil
-}
-
-// lineOfNext is the line on which the next value begins, from 1.
-func (j *JSON) lineOfNext() int {
-	_, _ = j.space() // the reading of the value meets the same fault
-	return j.line
-}

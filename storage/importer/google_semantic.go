@@ -29,7 +29,7 @@ var googleSemantic = Format{
 	},
 	Read: func(_ context.Context, src *Source, to *Sink) error {
 		out := newJournal(to)
-		return out.elements(src, "timelineObjects", func(line int, b branch) error {
+		return src.eachOf("timelineObjects", func(line int, b branch) error {
 			switch {
 			case b.at("placeVisit").there():
 				return out.placeVisit(line, b.at("placeVisit"), 0)
@@ -39,45 +39,6 @@ var googleSemantic = Format{
 			return nil
 		})
 	},
-}
-
-// elements reads a JSON file whose member is an array, element by element, or
-// which is an array itself when member is "". Other members are skipped.
-func (d *journal) elements(src *Source, member string, visit func(line int, b branch) error) error {
-	return d.members(src, map[string]func(int, branch) error{member: visit})
-}
-
-// members is elements for several arrays of one file.
-func (d *journal) members(src *Source, visits map[string]func(line int, b branch) error) error {
-	j, err := src.JSON()
-	if err != nil {
-		return err
-	}
-	defer j.Close()
-	each := func(visit func(int, branch) error) error {
-		return j.Array(func(int) error {
-			line := j.lineOfNext()
-			v, err := j.Tree(maxSegment)
-			if err != nil {
-				return err
-			}
-			return visit(line, branch{v})
-		})
-	}
-	if visit := visits[""]; visit != nil {
-		err = each(visit)
-	} else {
-		err = j.Object(func(name string) error {
-			if visit := visits[name]; visit != nil {
-				return each(visit)
-			}
-			return nil
-		})
-	}
-	if err == nil {
-		err = j.Finish()
-	}
-	return err
 }
 
 // placeVisit takes a visit, what it was made of and what lies inside it.

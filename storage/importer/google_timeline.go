@@ -32,9 +32,9 @@ var googleTimeline = Format{
 	Read: func(_ context.Context, src *Source, to *Sink) error {
 		out := newJournal(to)
 		if src.Head.Outline().Has("[]") {
-			return out.elements(src, "", out.segment)
+			return src.eachOf("", out.segment)
 		}
-		return out.members(src, map[string]func(int, branch) error{"semanticSegments": out.segment, "rawSignals": out.rawSignal})
+		return src.eachOfSome(map[string]func(int, branch) error{"semanticSegments": out.segment, "rawSignals": out.rawSignal})
 	},
 }
 
@@ -137,7 +137,7 @@ var googleEdits = Format{
 	},
 	Read: func(_ context.Context, src *Source, to *Sink) error {
 		out := newJournal(to)
-		return out.elements(src, "timelineEdits", func(line int, b branch) error {
+		return src.eachOf("timelineEdits", func(line int, b branch) error {
 			p := b.at("rawSignal", "signal", "position")
 			if !p.there() {
 				return nil

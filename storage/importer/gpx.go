@@ -5,7 +5,6 @@ package importer
 import (
 	"context"
 	"encoding/xml"
-	"io"
 	"strings"
 	"time"
 
@@ -25,7 +24,7 @@ var gpx = Format{
 	},
 	Read: func(_ context.Context, src *Source, to *Sink) error {
 		out := newJournal(to)
-		return src.elements([]string{"trkpt", "rtept", "wpt"}, func(x *XML, start xml.StartElement) error {
+		return src.eachElement([]string{"trkpt", "rtept", "wpt"}, func(x *XML, start xml.StartElement) error {
 			e, err := x.Tree(start, maxPoint)
 			if err != nil {
 				return err
@@ -33,27 +32,6 @@ var gpx = Format{
 			return out.gpxPoint(e)
 		})
 	},
-}
-
-// elements visits the elements of some names of an XML file, at their start.
-func (s *Source) elements(names []string, visit func(x *XML, start xml.StartElement) error) error {
-	x, err := s.XML()
-	if err != nil {
-		return err
-	}
-	defer x.Close()
-	for {
-		start, err := x.Start(names...)
-		if err == io.EOF {
-			return nil
-		}
-		if err == nil {
-			err = visit(x, start)
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // maxPoint is how large one point of a track may be, in bytes of memory.

@@ -4,7 +4,6 @@ package importer
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"strconv"
 	"unicode/utf16"
@@ -66,11 +65,12 @@ func (s *Source) JSON() (*JSON, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readJSON(r), nil
+	return readJSON(r, HeadSize), nil
 }
 
-func readJSON(r io.ReadCloser) *JSON {
-	return &JSON{in: r, buf: make([]byte, HeadSize), line: 1, names: map[string]string{}}
+// readJSON reads a text that is UTF-8 already, at most size bytes at a time.
+func readJSON(r io.ReadCloser, size int) *JSON {
+	return &JSON{in: r, buf: make([]byte, max(size, 16)), line: 1, names: map[string]string{}}
 }
 
 // Close ends the reading.
@@ -411,196 +411,4 @@ func (j *JSON) hex() (rune, error) {
 		return 0, j.wrong("an escape that is none")
 	}
 	return rune(n), nil
-}
-
-// Skip reads over the next value.
-func (j *JSON) Skip() error {
-	t, err := j.Next()
-	if err != nil {
-		return err
-	}
-	return j.leave(t)
-}
-
-// leave reads to the end of a value that began with t.
-func (j *JSON) leave(t Token) error {
-	if t != JSONObject && t != JSONArray {
-		return nil
-	}
-	for depth := len(j.stack); len(j.stack) >= depth; {
-		if _, err := j.Next(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Object reads an object: visit gets each name and reads its value; what it
-// does not read is skipped. A null is an object without names. Any other value
-// is refused.
-func (j *JSON) Object(visit func(name string) error) error {
-	return j.inside(JSONObject, func(int) error { return visit(j.name()) })
-}
-
-// Array reads an array: visit gets the number of each value from 0 and reads
-// it; what it does not read is skipped. A null is an empty array. Any other
-// value is refused.
-func (j *JSON) Array(visit func(i int) error) error {
-	return j.inside(JSONArray, visit)
-}
-
-func (j *JSON) inside(want Token, visit func(int) error) error {
-	t, err := j.Next()
-	if err != nil || t == JSONNull {
-		return err
-	}
-	if t != want {
-		return j.wrong("an object or an array where the other should be")
-	}
-	depth := len(j.stack)
-	for i := 0; ; i++ {
-		more, err := j.another()
-		if err != nil || !more {
-			return err
-		}
-		if err := visit(i); err != nil {
-			return err
-		}
-		if j.state == wantValue && len(j.stack) == depth { // visit has not read it
-			if err := j.Skip(); err != nil {
-				return err
-			}
-		}
-		if len(j.stack) != depth {
-			return j.wrong("a value was left open")
-		}
-	}
-}
-
-// another goes to the next value of what is open: behind its name, in an
-// object. false is the end.
-func (j *JSON) another() (bool, error) {
-	c, err := j.space()
-	if err != nil {
-		return false, j.cut(err)
-	}
-	object := j.stack[len(j.stack)-1] == '{'
-	if j.state == afterValue && c == ',' && !object {
-		j.pos++
-		j.state = wantValue
-		return true, nil
-	}
-	if object || c == ']' || j.state == afterValue {
-		t, err := j.Next()
-		return t == JSONKey, err
-	}
-	j.state = wantValue // the first of an array, which is there
-	return true, nil
-}
-
-// name is the key just read, of which each spelling is kept once.
-func (j *JSON) name() string {
-	if s, ok := j.names[string(j.text)]; ok {
-		return s
-	}
-	s := string(j.text)
-	if len(j.names) < 1000 && len(s) < 100 {
-		j.names[s] = s
-	}
-	return s
-}
-
-// Scalar reads a text, or a number, true or false as it is spelt; "" for null.
-// Of an object or an array, which it skips, it tells only the token.
-func (j *JSON) Scalar() (string, Token, error) {
-	t, err := j.Next()
-	if err != nil {
-		return "", t, err
-	}
-	switch t {
-	case JSONString, JSONNumber:
-		return string(j.text), t, nil
-	case JSONTrue:
-		return "true", t, nil
-	case JSONFalse:
-		return "false", t, nil
-	}
-	return "", t, j.leave(t)
-}
-
-// Tree reads a whole value: map[string]any, []any, string, [json.Number], bool
-// or nil. It is refused when it holds more than about limit bytes.
-func (j *JSON) Tree(limit int) (any, error) {
-	t, err := j.Next()
-	if err != nil {
-		return nil, err
-	}
-	left := limit
-	v, err := j.tree(t, &left)
-	if left < 0 {
-		err = tooLarge(int64(limit))
-	}
-	return v, err
-}
-
-func (j *JSON) tree(t Token, left *int) (any, error) {
-	if *left -= len(j.text) + 32; *left < 0 {
-		return nil, ErrStop
-	}
-	switch t {
-	case JSONString:
-		return string(j.text), nil
-	case JSONNumber:
-		return json.Number(j.text), nil
-	case JSONTrue, JSONFalse:
-		return t == JSONTrue, nil
-	case JSONObject:
-		return j.treeObject(left)
-	case JSONArray:
-		return j.treeArray(left)
-	}
-	return nil, nil
-}
-
-func (j *JSON) treeObject(left *int) (any, error) {
-	m := map[string]any{}
-	*left -= 300 // a map of few
-	for {
-		t, err := j.Next()
-		if err != nil || t == JSONObjectEnd {
-			return m, err
-		}
-		name := j.name()
-		*left -= 16 + len(name)
-		if t, err = j.Next(); err != nil {
-			return nil, err
-		}
-		if m[name], err = j.tree(t, left); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (j *JSON) treeArray(left *int) (any, error) {
-	list := []any{}
-	for {
-		t, err := j.Next()
-		if err != nil || t == JSONArrayEnd {
-			return list, err
-		}
-		v, err := j.tree(t, left)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-}
-
-// Finish demands that nothing follows the value that was read.
-func (j *JSON) Finish() error {
-	t, err := j.Next()
-	if err == nil && t != JSONEnd {
-		err = j.wrong("something follows the end")
-	}
-	return err
 }

@@ -11,7 +11,7 @@ import (
 	"testing/iotest"
 )
 
-func jsonOf(r io.Reader) *JSON { return readJSON(io.NopCloser(r)) }
+func jsonOf(r io.Reader) *JSON { return readJSON(io.NopCloser(r), HeadSize) }
 
 // treeOf reads a whole JSON text as encoding/json would.
 func treeOf(r io.Reader) (any, error) {

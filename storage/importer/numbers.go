@@ -3,6 +3,7 @@
 package importer
 
 import (
+	"math/big"
 	"strings"
 
 	"github.com/traboule/traboule/storage/record"
@@ -117,4 +118,18 @@ func DecimalMark(column []string) byte {
 		return '.'
 	}
 	return 0
+}
+
+func ratOf(v record.Value) *big.Rat {
+	r := new(big.Rat)
+	if !v.IsNull() {
+		r.SetString(v.String())
+	}
+	return r
+}
+
+// decimalOf spells a rational that is a decimal of few digits.
+func decimalOf(r *big.Rat) string {
+	s := r.FloatString(record.MaxDigits)
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }

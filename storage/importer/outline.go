@@ -30,7 +30,7 @@ func (h Head) Outline() Outline {
 		h.noted.outline = o
 	}
 	if start := strings.TrimLeft(h.Text, " \t\r\n"); strings.HasPrefix(start, "{") || strings.HasPrefix(start, "[") {
-		_ = o.value(readJSON(io.NopCloser(strings.NewReader(h.Text))), "", 0) // its end is where the beginning ends
+		_ = o.value(readJSON(io.NopCloser(strings.NewReader(h.Text)), HeadSize), "", 0) // its end is where the beginning ends
 	}
 	return o
 }
@@ -87,4 +87,10 @@ func (o Outline) at(path, text string) {
 	if o[path] == "" {
 		o[path] = text
 	}
+}
+
+// startsJSON says whether a file begins as an object or an array does.
+func startsJSON(h Head) bool {
+	text := strings.TrimSpace(h.Text)
+	return text != "" && (text[0] == '{' || text[0] == '[')
 }

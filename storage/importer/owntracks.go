@@ -24,7 +24,7 @@ var ownTracksRec = Format{
 	},
 	Read: func(_ context.Context, src *Source, to *Sink) error {
 		out := newJournal(to)
-		err := src.Lines(func(number int, line string) error {
+		return src.Lines(func(number int, line string) error {
 			if strings.TrimSpace(line) == "" {
 				return nil
 			}
@@ -33,21 +33,13 @@ var ownTracksRec = Format{
 				to.Reject(number, Why("owntracks-line"))
 				return nil
 			}
-			j := readJSON(io.NopCloser(strings.NewReader(message)))
-			v, err := j.Tree(maxPoint)
-			if err == nil {
-				err = j.Finish()
-			}
+			b, err := readJSON(io.NopCloser(strings.NewReader(message)), len(message)).whole(maxPoint)
 			if err != nil {
 				to.Reject(number, Why("owntracks-line").Because(err))
 				return nil
 			}
-			return out.ownTracks(number, when, branch{v})
+			return out.ownTracks(number, when, b)
 		})
-		if err != nil {
-			return err
-		}
-		return nil
 	},
 }
 
@@ -79,25 +71,17 @@ var ownTracksJSON = Format{
 		each := func(line int, b branch) error { return out.ownTracks(line, "", b) }
 		switch o := src.Head.Outline(); {
 		case o.Has("[]"):
-			return out.elements(src, "", each)
+			return src.eachOf("", each)
 		case o.Has("data[]"):
-			return out.elements(src, "data", each)
+			return src.eachOf("data", each)
 		case o.Has("locations[]"):
-			return out.elements(src, "locations", each)
+			return src.eachOf("locations", each)
 		}
-		j, err := src.JSON()
+		b, err := src.theTree(maxPoint)
 		if err != nil {
 			return err
 		}
-		defer j.Close()
-		v, err := j.Tree(maxPoint)
-		if err == nil {
-			err = j.Finish()
-		}
-		if err == nil {
-			err = each(1, branch{v})
-		}
-		return err
+		return each(1, b)
 	},
 }
 

@@ -29,11 +29,11 @@ var polarsteps = Format{
 		out := newJournal(to)
 		switch o := src.Head.Outline(); {
 		case o.Has("[]"):
-			return out.elements(src, "", out.polarstepsPlace)
+			return src.eachOf("", out.polarstepsPlace)
 		case o.Has("all_steps"):
-			return out.elements(src, "all_steps", out.polarstepsStep)
+			return src.eachOf("all_steps", out.polarstepsStep)
 		}
-		return out.elements(src, "locations", func(line int, b branch) error {
+		return src.eachOf("locations", func(line int, b branch) error {
 			return out.timed(line, &position{time: momentOf(b, "time"), place: degrees(b.at("lat").say(), b.at("lon").say())})
 		})
 	},

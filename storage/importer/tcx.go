@@ -20,7 +20,7 @@ var tcx = Format{
 	},
 	Read: func(_ context.Context, src *Source, to *Sink) error {
 		out, sport := newJournal(to), ""
-		return src.elements([]string{"Activity", "Course", "Trackpoint"}, func(x *XML, start xml.StartElement) error {
+		return src.eachElement([]string{"Activity", "Course", "Trackpoint"}, func(x *XML, start xml.StartElement) error {
 			if start.Name.Local != "Trackpoint" {
 				sport = attr(start, "Sport")
 				return nil

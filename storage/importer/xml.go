@@ -146,6 +146,43 @@ func attr(e xml.StartElement, name string) string {
 	return ""
 }
 
+// root goes to the first element.
+func (x *XML) root() (xml.StartElement, error) {
+	for {
+		t, err := x.Next()
+		if err == io.EOF {
+			err = Why("cut", "line", itoa(x.Line()))
+		}
+		if err != nil {
+			return xml.StartElement{}, err
+		}
+		if start, ok := t.(xml.StartElement); ok {
+			return start.Copy(), nil
+		}
+	}
+}
+
+// eachElement visits the elements of some names of an XML file, at their start.
+func (s *Source) eachElement(names []string, visit func(x *XML, start xml.StartElement) error) error {
+	x, err := s.XML()
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	for {
+		start, err := x.Start(names...)
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = visit(x, start)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // Element is an element with all that is in it, names without namespaces. The
 // methods of a nil Element find nothing.
 type Element struct {

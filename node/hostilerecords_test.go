@@ -332,8 +332,8 @@ func (m meter) cut(q QueryRequest) objectsInMemory {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	o := objectsInMemory{}
-	if _, _, _, err := writeView(m.t.Context(), v, allOf(set), m.now(), o, func(*record.Snapshot, view.Part) bool { return false }, nil); err != nil {
+	o, src := objectsInMemory{}, allOf(set)
+	if _, _, err := writeView(m.t.Context(), v, src, o, record.NewSnapshot(v.Schema()), v.Parts(src, m.now()), nil); err != nil {
 		m.t.Fatal(err)
 	}
 	return o

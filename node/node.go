@@ -132,7 +132,7 @@ type Node struct {
 	denials    denialCounts
 	pace       pace
 	recordSets recordSets
-	cuts       cuts
+	cuts       *cuts
 	kits       kits
 	upkeep     upkeep
 	found      *vault.Report // what opening the vault found
@@ -224,7 +224,7 @@ func openHome(opt Options) (*Node, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{opt: opt, book: newBook(), kits: newKits()}
+	n := &Node{opt: opt, book: newBook(), kits: newKits(), cuts: newCuts()}
 	v, report, err := vault.Open(opt.Home, opt.Secret.crypto(), vault.Options{
 		FS: opt.Files, Now: opt.Now, Birth: n.birth, Witness: opt.Witness, Growth: opt.Growth,
 	})

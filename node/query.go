@@ -87,12 +87,8 @@ func (n *Node) query(ctx context.Context, q QueryRequest, progress func(Progress
 	r := queryResult(d, v)
 	r.By = q.By
 	src, atLast := allOf(set), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) // when all buckets are over
-	parts, err := v.Parts(src, atLast)
-	if err == nil {
-		var counts view.Counts
-		counts, err = v.Cut(ctx, src, parts, func(_ view.Part, rows []record.Row) error { return out.rows(rows) })
-		r.Longer = counts.Longer
-	}
+	counts, err := v.Cut(ctx, src, v.Parts(src, atLast), func(_ view.Part, rows []record.Row) error { return out.rows(rows) })
+	r.Longer = counts.Longer
 	return out.finish(r, about(err, "name", d.Name))
 }
 

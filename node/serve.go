@@ -179,7 +179,7 @@ func (n *Node) headOf(ctx context.Context, d *access.Decision) (head vault.Signe
 	if err != nil {
 		return head, 0, err
 	}
-	return n.cutView(ctx, set, v, g)
+	return n.cutView(ctx, set.DID, v, g)
 }
 
 // viewAsked reads a view that must be spelled in the one way.

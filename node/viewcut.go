@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/crypto/canonical"
 	"github.com/traboule/traboule/node/view"
@@ -17,32 +19,42 @@ import (
 	"github.com/traboule/traboule/storage/vault"
 )
 
-// cuts remember of what the views that were served were cut, so that only the
+// cuts remember from what the views that were served were cut, so that only the
 // parts are cut again that changed. Without it, after a start, all are cut
 // again, into the same blocks.
 type cuts struct {
+	wide *semaphore.Weighted // of cuts that hold many rows at a time
+
 	mu    sync.Mutex
-	views map[string]*cutParts // by the view's name
+	views map[cutName]*lastCut
 }
 
-// cutParts is the last cut of one view.
-type cutParts struct {
-	dataset  crypto.DID
+// cutName is a view of a data set.
+type cutName struct {
+	dataset crypto.DID
+	view    string
+}
+
+// lastCut is what a view was cut from last.
+type lastCut struct {
 	audience crypto.DID
-	mu       sync.Mutex
-	root     storage.Ref         // of its head
-	sources  map[string][32]byte // by part
+
+	mu    sync.Mutex
+	root  storage.Ref         // of its head
+	roll  record.Roll         // of the data set as its log stood
+	parts map[string][32]byte // what each part was of; nil for not yet
+}
+
+func newCuts() *cuts {
+	return &cuts{wide: semaphore.NewWeighted(1), views: map[cutName]*lastCut{}}
 }
 
 // of is what is known of a view.
-func (c *cuts) of(name string, g given) *cutParts {
+func (c *cuts) of(name cutName, audience crypto.DID) *lastCut {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.views == nil {
-		c.views = map[string]*cutParts{}
-	}
 	if c.views[name] == nil {
-		c.views[name] = &cutParts{dataset: g.Dataset, audience: g.Audience}
+		c.views[name] = &lastCut{audience: audience}
 	}
 	return c.views[name]
 }
@@ -65,9 +77,9 @@ func viewName(spec view.Spec, audience crypto.DID) string {
 // stood when the current bucket began, or when the owner gave the grant, if
 // that was later. So the grantee gets what the preview showed, and from then on
 // something new once per bucket.
-func (n *Node) released(set *record.Set, v *view.View, g given, now time.Time) view.Source {
+func (n *Node) released(set *record.Set, v *view.View, g given, now time.Time) *record.Set {
 	if v.Spec().Period == view.Raw {
-		return allOf(set)
+		return set
 	}
 	operations := set.Before(v.AsOf(now).Unix())
 	for _, other := range n.book.givenOn(g.Dataset) {
@@ -75,7 +87,7 @@ func (n *Node) released(set *record.Set, v *view.View, g given, now time.Time) v
 			operations = max(operations, other.Operations)
 		}
 	}
-	return allOf(set.At(operations))
+	return set.At(operations)
 }
 
 func sameView(a, b view.Spec) bool {
@@ -107,20 +119,12 @@ func numbersOf(p view.Part) record.Range {
 	return record.Range{First: record.Number(12*year+month) * partRoom, Count: partRoom}
 }
 
-// writeView cuts a view and writes its objects: a data set of records of its
-// own, in which each part has its objects. Parts that keep declines are cut.
-// What is shown to the owner and what is served is written here.
-func writeView(ctx context.Context, v *view.View, src view.Source, now time.Time, w record.Writer,
-	keep func(*record.Snapshot, view.Part) bool, see func([]record.Row)) (set *record.Set, parts []view.Part, longer int, err error) {
-	if parts, err = v.Parts(src, now); err != nil {
-		return nil, nil, 0, err
-	}
-	made, due := record.NewSnapshot(v.Schema()), []view.Part{}
-	for _, p := range parts {
-		if !keep(made, p) {
-			due = append(due, p)
-		}
-	}
+// writeView cuts the parts that are due and writes the view's objects: a data
+// set of records of its own, in which each part has its objects. made has those
+// that stay as they were. What is shown to the owner and what is served is
+// written here.
+func writeView(ctx context.Context, v *view.View, src view.Source, w record.Writer,
+	made *record.Snapshot, due []view.Part, see func([]record.Row)) (set *record.Set, longer int, err error) {
 	counts, err := v.Cut(ctx, src, due, func(p view.Part, rows []record.Row) error {
 		if see != nil {
 			see(rows)
@@ -128,77 +132,136 @@ func writeView(ctx context.Context, v *view.View, src view.Source, now time.Time
 		return made.Put(w, numbersOf(p).First, rows)
 	})
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	set, err = made.Finish(w)
-	return set, parts, counts.Longer, err
+	return set, counts.Longer, err
+}
+
+// fewParts is how many parts of rows as they are a view may have to be cut
+// beside any other: more than a live one needs. Whole ones, as after a start,
+// take turns, for each holds some 130,000 rows at a time.
+const fewParts = 3
+
+// cutting is a view that is being brought up to date.
+type cutting struct {
+	node *Node
+	d    vault.Dataset
+	v    *view.View
+	last *lastCut
+	w    *vault.ViewWriter
 }
 
 // cutView brings a view up to date and returns its head, with how many rows it
 // has.
-func (n *Node) cutView(ctx context.Context, d vault.Dataset, v *view.View, g given) (head vault.SignedHead, rows int, err error) {
-	set, err := n.records(ctx, d)
-	if err != nil {
-		return head, 0, err
-	}
-	name, now := viewName(v.Spec(), g.Audience), n.now()
-	known := n.cuts.of(name, g)
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	w, err := n.vault.BeginView(ctx, d.DID, name)
+func (n *Node) cutView(ctx context.Context, did crypto.DID, v *view.View, g given) (head vault.SignedHead, rows int, err error) {
+	name := cutName{did, viewName(v.Spec(), g.Audience)}
+	w, err := n.vault.BeginView(ctx, did, name.view)
 	if err != nil {
 		return head, 0, err
 	}
 	defer w.Abort()
-	cut, parts, _, err := writeView(ctx, v, n.released(set, v, g, now), now, w, n.keeper(ctx, d, name, known, w), nil)
+	d, err := n.vault.Lookup(string(did)) // with what was written while another had the view cut
 	if err != nil {
 		return head, 0, err
 	}
-	if head, err = w.Commit(ctx, releasedAt(v, g, now)); err != nil {
+	set, err := n.records(ctx, d)
+	if err != nil {
 		return head, 0, err
 	}
-	n.recordSets.remember(head.Head, cut.Over(n.objectsOf(head.Head)))
-	known.root, known.sources = head.Root, map[string][32]byte{}
+	now := n.now()
+	c := &cutting{n, d, v, n.cuts.of(name, g.Audience), w}
+	return c.commit(ctx, n.released(set, v, g, now), now, releasedAt(v, g, now))
+}
+
+// commit cuts what is due of a view of a set, and makes the head.
+func (c *cutting) commit(ctx context.Context, set *record.Set, now, at time.Time) (head vault.SignedHead, rows int, err error) {
+	c.last.mu.Lock()
+	defer c.last.mu.Unlock()
+	src := allOf(set)
+	parts := c.v.Parts(src, now)
+	made, due := c.keep(ctx, set, parts)
+	if c.v.Spec().Period == view.Raw && len(due) > fewParts {
+		if err := c.node.cuts.wide.Acquire(ctx, 1); err != nil {
+			return head, 0, err
+		}
+		defer c.node.cuts.wide.Release(1)
+	}
+	cut, _, err := writeView(ctx, c.v, src, c.w, made, due, nil)
+	if err != nil {
+		return head, 0, err
+	}
+	if head, err = c.w.Commit(ctx, at); err != nil {
+		return head, 0, err
+	}
+	c.node.recordSets.remember(head.Head, cut.Over(c.node.objectsOf(head.Head)))
+	c.last.root, c.last.roll, c.last.parts = head.Root, set.Roll(), map[string][32]byte{}
 	for _, p := range parts {
-		known.sources[p.Name] = p.Source
+		c.last.parts[p.Name] = p.View
 	}
 	return head, cut.Len(), nil
 }
 
-// keeper says of each part whether it stays as it was in the last head.
-func (n *Node) keeper(ctx context.Context, d vault.Dataset, name string, known *cutParts, w *vault.ViewWriter) func(*record.Snapshot, view.Part) bool {
-	var last *record.Set
-	if h, ok := n.vault.LastView(d.DID, name); ok && h.Root == known.root {
-		last, _ = n.recordsAt(ctx, d, h.Head) // what cannot be read is cut again
-	}
-	return func(made *record.Snapshot, p view.Part) bool {
-		if source, ok := known.sources[p.Name]; last == nil || !ok || source != p.Source {
-			return false
+// keep takes over, from the last head of the view, the parts that nothing
+// changed, and says which are due. What cannot be read is cut again.
+func (c *cutting) keep(ctx context.Context, set *record.Set, parts []view.Part) (made *record.Snapshot, due []view.Part) {
+	made = record.NewSnapshot(c.v.Schema())
+	before, changed := c.before(ctx), make([]bool, len(parts))
+	if before == nil || set.Differing(ctx, c.last.roll, func(micros int64, dated bool) {
+		for i, end := c.v.Holding(parts, micros, dated); i < end; i++ {
+			changed[i] = true
 		}
-		var kept record.Snapshot
-		for _, path := range kept.Keep(last, numbersOf(p)) {
-			if w.Keep(path) != nil {
-				return false
-			}
-		}
-		made.Keep(last, numbersOf(p))
-		return true
+	}) != nil {
+		return made, parts
 	}
+	for i, p := range parts {
+		if changed[i] || c.last.parts[p.Name] != p.View || !c.keepPart(made, before, p) {
+			due = append(due, p)
+		}
+	}
+	return made, due
 }
 
-// dropViews lets go of the views that no grant allows any more.
+// before is what the last head of the view tells, if that was cut as is known;
+// nil if not.
+func (c *cutting) before(ctx context.Context) *record.Set {
+	h, ok := c.node.vault.LastView(c.d.DID, c.w.View())
+	if !ok || c.last.parts == nil || h.Root != c.last.root {
+		return nil
+	}
+	set, err := c.node.recordsAt(ctx, c.d, h.Head)
+	if err != nil {
+		return nil
+	}
+	return set
+}
+
+// keepPart takes over a part as it was before.
+func (c *cutting) keepPart(made *record.Snapshot, before *record.Set, p view.Part) bool {
+	var kept record.Snapshot
+	for _, path := range kept.Keep(before, numbersOf(p)) {
+		if c.w.Keep(path) != nil {
+			return false
+		}
+	}
+	made.Keep(before, numbersOf(p))
+	return true
+}
+
+// dropViews lets go of the views that no grant allows any more. Of whoever has
+// a grant on a data set, those stay that are narrower than what it allows.
 func (n *Node) dropViews(ctx context.Context) error {
-	live := map[string]bool{}
+	live := map[cutName]bool{}
 	audiences := map[[2]crypto.DID]bool{}
 	for _, g := range n.book.givenOn("") {
 		if isOnRecords(g.grant) && !g.ended(n.now()) {
-			live[viewName(grantedView(g.grant), g.Audience)] = true
+			live[cutName{g.Dataset, viewName(grantedView(g.grant), g.Audience)}] = true
 			audiences[[2]crypto.DID{g.Dataset, g.Audience}] = true
 		}
 	}
 	n.cuts.mu.Lock()
 	for name, c := range n.cuts.views {
-		if audiences[[2]crypto.DID{c.dataset, c.audience}] {
+		if audiences[[2]crypto.DID{name.dataset, c.audience}] {
 			live[name] = true
 		} else {
 			delete(n.cuts.views, name)
@@ -209,7 +272,7 @@ func (n *Node) dropViews(ctx context.Context) error {
 		if d.From != "" || d.Kind != storage.KindRecords {
 			continue
 		}
-		if err := n.vault.DropViews(ctx, d.DID, func(name string) bool { return live[name] }); err != nil {
+		if err := n.vault.DropViews(ctx, d.DID, func(name string) bool { return live[cutName{d.DID, name}] }); err != nil {
 			return err
 		}
 	}

@@ -223,7 +223,7 @@ func (s *sight) giver(left *person, g glimpse) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, _, err := left.cutView(t.Context(), d, v, given)
+	h, _, err := left.cutView(t.Context(), d.DID, v, given)
 	if err != nil {
 		t.Fatalf("while at %q: %v", g.doing, err)
 	}

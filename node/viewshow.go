@@ -102,7 +102,8 @@ func (n *Node) previewGrant(ctx context.Context, q GrantRequest, d vault.Dataset
 		return nil, err
 	}
 	out := &tasting{}
-	made, _, longer, err := writeView(ctx, v, allOf(set), n.now(), out, func(*record.Snapshot, view.Part) bool { return false }, out.see)
+	src := allOf(set)
+	made, longer, err := writeView(ctx, v, src, out, record.NewSnapshot(v.Schema()), v.Parts(src, n.now()), out.see)
 	if err != nil {
 		return nil, about(err, "name", d.Name)
 	}

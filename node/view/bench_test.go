@@ -95,7 +95,7 @@ func BenchmarkOneMonth(b *testing.B) {
 	v, now := dailySums(b, s), time.Date(2026, time.November, 23, 0, 0, 0, 0, time.UTC)
 	for b.Loop() {
 		src := of(v, set, now)
-		parts := list(b, v, src, now)
+		parts := v.Parts(src, now)
 		if _, err := v.Cut(context.Background(), src, parts[len(parts)-1:], func(view.Part, []record.Row) error { return nil }); err != nil {
 			b.Fatal(err)
 		}

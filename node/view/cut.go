@@ -29,12 +29,8 @@ const enough = 1 << 17
 // Rows cuts the whole view at this moment, out of a source as it was at
 // AsOf(now).
 func (v *View) Rows(ctx context.Context, src Source, now time.Time) ([]record.Row, error) {
-	parts, err := v.Parts(src, now)
-	if err != nil {
-		return nil, err
-	}
 	var all []record.Row
-	_, err = v.Cut(ctx, src, parts, func(_ Part, rows []record.Row) error {
+	_, err := v.Cut(ctx, src, v.Parts(src, now), func(_ Part, rows []record.Row) error {
 		all = append(all, rows...)
 		return nil
 	})

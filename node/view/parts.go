@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math"
+	"sort"
 	"time"
 
 	"github.com/traboule/traboule/storage/record"
@@ -23,7 +24,7 @@ const Undated = "undated"
 type Part struct {
 	Name     string   // "2026-11", "2026", or [Undated]
 	From, To int64    // microseconds since 1970
-	Source   [32]byte // of the view and of what it is cut from: the same gives the same rows
+	View     [32]byte // of the view: with the same, the same rows of the source give the same rows
 }
 
 // AsOf is the moment whose log a view is cut from: the beginning of the current
@@ -39,7 +40,7 @@ func (v *View) AsOf(now time.Time) time.Time {
 
 // Parts lists what there is to cut at this moment, in order of time, of a
 // source as it was at AsOf(now). Parts without rows may be among them.
-func (v *View) Parts(src Source, now time.Time) (parts []Part, err error) {
+func (v *View) Parts(src Source, now time.Time) (parts []Part) {
 	from, to := v.bounds(now)
 	if first, last, ok := src.Span(); ok && v.schema.Time != "" {
 		last = min(to, min(last, math.MaxInt64-slack)+slack)
@@ -47,15 +48,13 @@ func (v *View) Parts(src Source, now time.Time) (parts []Part, err error) {
 			part := v.partAt(next)
 			next = part.To
 			part.From, part.To = max(part.From, from), min(part.To, to)
-			if parts, err = v.appendPart(parts, part, src); err != nil {
-				return nil, err
-			}
+			parts = v.appendPart(parts, part, src)
 		}
 	}
 	if v.spec.Period == Raw && v.spec.From == Earliest && v.spec.To == Latest {
 		return v.appendPart(parts, Part{Name: Undated}, src)
 	}
-	return parts, nil
+	return parts
 }
 
 // bounds is the span of what may leave, in microseconds.
@@ -77,17 +76,32 @@ func (v *View) partAt(micros int64) Part {
 	return Part{Name: begin.Format(layout), From: begin.UnixMicro(), To: end.UnixMicro()}
 }
 
-// appendPart adds a part to the list, unless its source says that there is
-// nothing.
-func (v *View) appendPart(parts []Part, p Part, src Source) ([]Part, error) {
-	mark, err := src.Mark(v.hint(p.From, p.To))
-	if err != nil || len(mark) == 0 {
-		return parts, err
+// appendPart adds a part to the list, unless the source has nothing for it.
+func (v *View) appendPart(parts []Part, p Part, src Source) []Part {
+	if !src.Any(v.hint(p.From, p.To)) {
+		return parts
 	}
-	h := sha256.New()
-	fmt.Fprintf(h, "%s%s %d %d %s", v.digest, p.Name, p.From, p.To, mark)
-	h.Sum(p.Source[:0])
-	return append(parts, p), nil
+	p.View = sha256.Sum256(fmt.Appendf(nil, "%s%s %d %d", v.digest, p.Name, p.From, p.To))
+	return append(parts, p)
+}
+
+// Holding finds the parts, of those that [View.Parts] lists, in which a row may
+// be that begins at an instant, in microseconds since 1970, or has none: from
+// the first to before the end.
+func (v *View) Holding(parts []Part, micros int64, dated bool) (first, end int) {
+	n := len(parts)
+	if n > 0 && parts[n-1].Name == Undated {
+		n--
+	}
+	if !dated {
+		return n, len(parts)
+	}
+	from, to := v.hint(micros, micros)
+	first = sort.Search(n, func(i int) bool { return parts[i].To > from })
+	for end = first; end < n && parts[end].From <= to; {
+		end++
+	}
+	return first, end
 }
 
 // hint is the span that a source is asked for: a day has no instant, and where

@@ -17,9 +17,9 @@ type Source interface {
 	// good until fn returns; an error of fn ends the scan and is returned.
 	Scan(ctx context.Context, fields []int, from, to int64, fn func(*record.Batch) error) error
 
-	// Mark is different whenever Scan with the same span would give other rows,
-	// and empty if it would give none.
-	Mark(from, to int64) (mark []byte, err error)
+	// Any says whether Scan with the same span would give a row. It may say so
+	// when it would give none.
+	Any(from, to int64) bool
 
 	// Span is when the first row begins and when the last one does, or a span
 	// around that; ok is false if no row has a time.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -152,14 +153,11 @@ func (s *shelf) Scan(ctx context.Context, fields []int, from, to int64, fn func(
 	return nil
 }
 
-func (s *shelf) Mark(from, to int64) ([]byte, error) {
-	var mark []byte
-	for _, row := range s.rows {
-		if t, ok := s.schema.When(row); !ok || from <= t && t < to {
-			mark = append(s.schema.AppendJSON(mark, row), ' ')
-		}
-	}
-	return mark, nil
+func (s *shelf) Any(from, to int64) bool {
+	return slices.ContainsFunc(s.rows, func(row record.Row) bool {
+		t, ok := s.schema.When(row)
+		return !ok || from <= t && t < to
+	})
 }
 
 func (s *shelf) Span() (first, last int64, ok bool) {

@@ -26,7 +26,7 @@ func Create(dir string, k *crypto.Keyring, opt Options) (*Vault, error) {
 
 // create makes a vault whose journal opens with the given changes.
 func create(dir string, k *crypto.Keyring, opt Options, first ...change) (*Vault, error) {
-	v := &Vault{dir: dir, opt: opt, ring: k, state: newState(), adding: newTurn(), cutting: newTurn()}
+	v := &Vault{dir: dir, opt: opt, ring: k, state: newState(), adding: newTurn()}
 	if err := disk.MakeDir(opt.FS, dir, 0o700); err != nil {
 		return nil, err
 	}

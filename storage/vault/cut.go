@@ -86,14 +86,15 @@ type ViewWriter struct {
 	batch
 	last   *SignedHead // nil for none, or none that can be read
 	broken bool        // there are heads that cannot be read
-	landed func()
+	leave  func()      // gives up the turn
 	done   bool
 }
 
 // BeginView starts a head of a view. It waits, until ctx ends, for another one
-// that is under way; Add, Writer and transfers go on, a sweep does not. ctx is
-// that of all writing, too. The errors are [ErrNoView] for a name that is none,
-// [ErrNoDataset], [ErrNotOurs], [ErrOtherKind] and [ErrNoVersion].
+// of the same view that is under way; other views, Add, Writer and transfers go
+// on, a sweep does not. ctx is that of all writing, too. The errors are
+// [ErrNoView] for a name that is none, [ErrNoDataset], [ErrNotOurs],
+// [ErrOtherKind] and [ErrNoVersion].
 func (v *Vault) BeginView(ctx context.Context, did crypto.DID, view string) (*ViewWriter, error) {
 	w, err := v.beginView(ctx, did, view)
 	if err != nil {
@@ -106,10 +107,15 @@ func (v *Vault) beginView(ctx context.Context, did crypto.DID, view string) (w *
 	if !storage.IsRowsView(view) {
 		return nil, ErrNoView
 	}
-	if err := v.cutting.take(ctx); err != nil {
+	done, err := v.cutting.take(ctx, viewKey{did, view})
+	if err != nil {
 		return nil, err
 	}
-	w = &ViewWriter{landed: v.Landing()}
+	landed := v.Landing()
+	w = &ViewWriter{leave: func() {
+		landed()
+		done()
+	}}
 	w.v, w.ctx, w.view, w.put = v, ctx, view, v.putView(ctx)
 	w.keep = func(ctx context.Context, sealed []byte) (crypto.BlockName, bool, error) {
 		name := crypto.NameOf(sealed)
@@ -157,6 +163,9 @@ func (w *ViewWriter) before() (list []storage.Entry, err error) {
 	}
 	return list, nil
 }
+
+// View is the name of the view.
+func (w *ViewWriter) View() string { return w.view }
 
 // Last lists what the last head has, by path; nothing when there is none, or
 // none that can be read.
@@ -301,14 +310,13 @@ func (w *ViewWriter) record(h SignedHead) (before []SignedHead, err error) {
 func (w *ViewWriter) Abort() {
 	if !w.done {
 		w.done = true
-		w.landed()
-		w.v.cutting.Unlock()
+		w.leave()
 	}
 }
 
 // DropViews forgets the views with objects of their own that keep declines, as
 // when the last grant of a view has ended, and their blocks die. It waits for
-// one that is being cut.
+// one of them that is being cut.
 func (v *Vault) DropViews(ctx context.Context, did crypto.DID, keep func(view string) bool) error {
 	if err := v.dropViews(ctx, did, keep); err != nil {
 		return fmt.Errorf("drop views of %s: %w", did.Short(), err)
@@ -317,29 +325,40 @@ func (v *Vault) DropViews(ctx context.Context, did crypto.DID, keep func(view st
 }
 
 func (v *Vault) dropViews(ctx context.Context, did crypto.DID, keep func(view string) bool) error {
-	if err := v.cutting.take(ctx); err != nil {
-		return err
-	}
-	defer v.cutting.Unlock()
-	v.shape.Lock()
-	defer v.shape.Unlock()
 	d, err := v.find(did)
 	if err != nil {
 		return err
 	}
-	var changes []change
-	for _, h := range d.cuts {
-		if last, _ := d.lastCut(h.View); last.Head == h.Head && !keep(h.View) {
-			changes = append(changes, d.forgetView(h.View))
+	for _, view := range d.cutViews() {
+		if keep(view) {
+			continue
+		}
+		if err := v.dropView(ctx, viewKey{did, view}); err != nil {
+			return err
 		}
 	}
-	if len(changes) == 0 {
-		return nil
-	}
-	if _, err := v.commit(ctx, changes...); err != nil {
+	return nil
+}
+
+func (v *Vault) dropView(ctx context.Context, key viewKey) error {
+	done, err := v.cutting.take(ctx, key)
+	if err != nil {
 		return err
 	}
-	now, err := v.find(did)
+	defer done()
+	v.shape.Lock()
+	defer v.shape.Unlock()
+	d, err := v.find(key.dataset)
+	if err != nil {
+		return err
+	}
+	if _, ok := d.lastCut(key.view); !ok {
+		return nil
+	}
+	if _, err := v.commit(ctx, d.forgetView(key.view)); err != nil {
+		return err
+	}
+	now, err := v.find(key.dataset)
 	if err != nil {
 		return err
 	}
@@ -364,6 +383,16 @@ func (v *Vault) burySuperseded(d *dataset, before, after []SignedHead) error {
 		}
 	}
 	return v.bury(d, dead, live)
+}
+
+// cutViews are the views that have heads.
+func (d *dataset) cutViews() (list []string) {
+	for _, h := range d.cuts {
+		if !slices.Contains(list, h.View) {
+			list = append(list, h.View)
+		}
+	}
+	return list
 }
 
 func (d *dataset) lastCut(view string) (SignedHead, bool) {

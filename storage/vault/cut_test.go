@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -291,10 +292,14 @@ func TestViewsUnderWay(t *testing.T) {
 	if _, err := v.Sweep(bg, 0); !errors.Is(err, ErrUnderWay) {
 		t.Errorf("swept: %v", err)
 	}
-	ctx, cancel := context.WithCancel(bg)
-	cancel()
-	if _, err := v.BeginView(ctx, did, otherView); !errors.Is(err, context.Canceled) {
-		t.Errorf("a second one: %v", err)
+	soon, cancel := context.WithTimeout(bg, 20*time.Millisecond)
+	defer cancel()
+	if _, err := v.BeginView(soon, did, oneView); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the same view a second time: %v", err)
+	}
+	other := mustCut(t, v, did, otherView, objects("rows/0", "other")) // which does not wait
+	if err := v.DropViews(bg, did, func(string) bool { return false }); err != nil || v.store.Has(other.Root.Name) {
+		t.Errorf("dropped meanwhile: %v", err)
 	}
 	mustPut(t, v, Target{Dataset: did}, objects("log", "2"))
 	if _, err := v.BumpGeneration(bg, did); err != nil {
@@ -322,6 +327,52 @@ func TestViewsUnderWay(t *testing.T) {
 	}
 	if r := mustSweep(t, v, 0); r.Waste != r.Dead || v.store.Stats().Blocks != 0 {
 		t.Errorf("%+v, %+v", r, v.store.Stats())
+	}
+}
+
+// TestViewsSideBySide: views that are cut, dropped and cut again at the same
+// time, by several each, have heads that all can be read, of which no two of one
+// view have one number.
+func TestViewsSideBySide(t *testing.T) {
+	v := newVault(t, testOptions())
+	did := mustPut(t, v, Target{Name: "x"}, objects("log", "1")).Dataset.DID
+	const views, rounds = 4, 12
+	var mu sync.Mutex
+	numbers := map[string]map[uint64]storage.Ref{}
+	var all sync.WaitGroup
+	for i := range views {
+		view := storage.RowsView([]byte{byte(i)})
+		numbers[view] = map[uint64]storage.Ref{}
+		for worker := range 2 {
+			all.Go(func() {
+				for round := range rounds {
+					h, err := v.PutView(bg, ViewRequest{Dataset: did, View: view, Put: objects("rows/0", fmt.Sprint(worker, round), "rows/1", "stays"), Time: time.Unix(1e9, 0)})
+					if err == nil && round%5 == 4 {
+						err = v.DropViews(bg, did, func(name string) bool { return name != view })
+					}
+					mu.Lock()
+					if root, twice := numbers[view][h.Sequence]; err != nil || twice && root != h.Root {
+						t.Errorf("head %d: %v", uint32(h.Sequence), err)
+					}
+					numbers[view][h.Sequence] = h.Root
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	all.Wait()
+	for view := range numbers {
+		last := mustCut(t, v, did, view, objects("rows/0", "last", "rows/1", "stays"))
+		wantObjects(t, v, last.Head, "rows/0", "last", "rows/1", "stays")
+	}
+	if len(v.cutting.held) > 0 {
+		t.Errorf("%d turns are left", len(v.cutting.held))
+	}
+	if bad, err := v.Check(bg, nil); err != nil || len(bad) > 0 {
+		t.Errorf("%+v, %v", bad, err)
+	}
+	if r := mustSweep(t, v, 0); r.Waste != 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -107,7 +107,7 @@ type Vault struct {
 	index *index.Index // nil when not even an empty one could be made, or the disk is not the system's
 
 	adding   turn         // one Add or Writer at a time
-	cutting  turn         // one ViewWriter at a time
+	cutting  viewTurns    // one ViewWriter at a time of each view
 	landing  sync.RWMutex // shared while blocks come in from others; held by a sweep
 	shape    sync.RWMutex // held while blocks of data sets die; shared while a view is cut
 	order    sync.Mutex   // versions, views and generations are committed one after another
@@ -150,7 +150,7 @@ func Open(dir string, secret crypto.Secret, opt Options) (*Vault, *Report, error
 }
 
 func open(dir string, secret crypto.Secret, opt Options) (*Vault, *Report, error) {
-	v := &Vault{dir: dir, opt: opt, state: newState(), adding: newTurn(), cutting: newTurn()}
+	v := &Vault{dir: dir, opt: opt, state: newState(), adding: newTurn()}
 	if err := v.there(); err != nil {
 		return nil, nil, err
 	}

@@ -366,8 +366,8 @@ func (s source) Scan(ctx context.Context, fields []int, from, to int64, fn func(
 	return s.Set.Scan(ctx, q, fn)
 }
 
-func (s source) Mark(from, to int64) ([]byte, error) {
-	return s.Set.Mark(record.Query{Span: &record.Span{From: from, To: to, Undated: true}}), nil
+func (s source) Any(from, to int64) bool {
+	return s.Set.Any(record.Query{Span: &record.Span{From: from, To: to, Undated: true}})
 }
 
 // TestOthersSumDays: the sums of each day of ten years of half-hours in Paris

@@ -97,3 +97,41 @@ func TestLongerRows(t *testing.T) {
 		}
 	}
 }
+
+// TestConditionsOneByOne: each condition of a grant can be asked for alone, and
+// the preview of all of them says so.
+func TestConditionsOneByOne(t *testing.T) {
+	t.Parallel()
+	m, bob := viewers(t)
+	m.reads(m.at(11, 18, 0), 1, 2, 500)
+	ask := GrantRequest{Name: "meter", To: "bob", View: daily, Preview: true}
+	told := func() bool {
+		return slices.ContainsFunc(do(m.person, Grant, ask).Preview.Notices, func(n Notice) bool { return n.Key == "preview.conditions" })
+	}
+	ask.View.Where = []string{"energy<0.1"}
+	if told() {
+		t.Error("of one condition the preview says that each can be asked for")
+	}
+	ask.View.Where = append(ask.View.Where, "energy>=0.1")
+	if !told() {
+		t.Error("the preview says nothing of conditions that can be asked for one by one")
+	}
+	ask.Preview = false
+	g := do(m.person, Grant, ask).Grant
+	spec := view.Spec{Columns: daily.Columns, Rows: ask.View.Where[:1], From: view.Earliest, To: view.Latest, Period: view.Day}
+	if _, err := bob.present(m.person, bob.asksFor(g.ID, spec)); err != nil {
+		t.Fatal(err)
+	}
+	d, _ := m.vault.Lookup("meter")
+	head, _ := m.vault.LastView(d.DID, viewName(spec, bob.owner()))
+	set, err := m.recordsAt(t.Context(), d, head.Head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = set.Rows(t.Context(), record.Query{Columns: []string{"energySum"}}, func(_ record.Number, r record.Row) error {
+		if r[0].String() != "0.003" {
+			t.Errorf("the sum is %v", r[0])
+		}
+		return nil
+	})
+}

@@ -125,6 +125,9 @@ func notesOn(v *view.View, longer int) (list []Notice) {
 	} else {
 		list = append(list, Notice{Key: "preview.closed", Args: map[string]string{"period": period.String()}})
 	}
+	if n := len(v.Spec().Rows); n > 1 {
+		list = append(list, Notice{Key: "preview.conditions", Args: map[string]string{"n": fmt.Sprint(n)}})
+	}
 	if longer > 0 {
 		list = append(list, Notice{Key: "preview.longer", Args: map[string]string{"n": fmt.Sprint(longer)}})
 	}

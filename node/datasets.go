@@ -190,6 +190,9 @@ func (n *Node) open(ctx context.Context, q OpenRequest, progress func(Progress))
 	if err != nil {
 		return OpenResult{}, err
 	}
+	if d.Kind == storage.KindRecords {
+		return OpenResult{}, problem.New(problem.Usage, "open.records", "name", d.Name)
+	}
 	r := OpenResult{To: q.To}
 	last := func(p vault.Progress) {
 		r.Files, r.Bytes = uint64(p.Files), uint64(p.Bytes)

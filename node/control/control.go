@@ -31,7 +31,7 @@ import (
 // Progress is how far a long operation has come. Bytes unless said otherwise;
 // a total of 0 is not known yet.
 type Progress struct {
-	Step      string `json:"step"` // scan, store, connect, pages, blocks, write, check
+	Step      string `json:"step"` // scan, store, connect, pages, blocks, write, check, compact, read, rows: each has a sentence
 	Done      int64  `json:"done"`
 	Total     int64  `json:"total"`
 	Files     int64  `json:"files"`

@@ -49,6 +49,37 @@ func TestKeysAndCode(t *testing.T) {
 	}
 }
 
+// TestStepsHaveSentences: whatever a long operation says that it is doing is
+// said in words.
+func TestStepsHaveSentences(t *testing.T) {
+	steps := map[string]bool{}
+	walkCode(t, os.DirFS("../.."), "node", func(_ string, tree *ast.File, set *token.FileSet) {
+		ast.Inspect(tree, func(n ast.Node) bool {
+			step, ok := "", false
+			switch n := n.(type) {
+			case *ast.KeyValueExpr:
+				if name, is := n.Key.(*ast.Ident); is && name.Name == "Step" {
+					step, ok = literal(n.Value)
+				}
+			case *ast.CallExpr:
+				if name, is := n.Fun.(*ast.Ident); is && name.Name == "report" && len(n.Args) > 0 {
+					step, ok = literal(n.Args[0])
+				}
+			}
+			if ok {
+				steps[step] = true
+			}
+			if ok && !Has("step."+step) {
+				t.Errorf("%s: the step %q has no sentence", set.Position(n.Pos()), step)
+			}
+			return true
+		})
+	})
+	if !steps["read"] || len(steps) < 8 {
+		t.Errorf("found %v: the test reads nothing", steps)
+	}
+}
+
 // TestSentencesGetTheirValues: where a sentence is said with values written
 // in the code, none that it names is missing.
 func TestSentencesGetTheirValues(t *testing.T) {

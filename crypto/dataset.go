@@ -36,6 +36,18 @@ func (k *Keyring) NewDataset(rand io.Reader) (did DID, birth *Identity, err erro
 	return did, birth, nil
 }
 
+// UnmakeDataset takes back what [Keyring.NewDataset] made, as long as nothing
+// sealed with it was kept: unlike [Keyring.Erase] it leaves no trace. Nobody can
+// read what was sealed.
+func (k *Keyring) UnmakeDataset(did DID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s := k.scopes[DatasetScope(did)]; s != nil {
+		delete(k.scopes, s.Name)
+		s.wipe()
+	}
+}
+
 func birthInfo(did DID) []byte { return frame([]byte(labelBirth), []byte(did)) }
 
 // Birth returns the key pair that a data set was born with, for the recovery

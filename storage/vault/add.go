@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/traboule/traboule/crypto"
 	"github.com/traboule/traboule/storage"
 )
 
@@ -103,7 +102,15 @@ func (v *Vault) forecast(s *scan, name, path string) AddResult {
 // settle makes the data set, or changes its source and settings.
 func (v *Vault) settle(ctx context.Context, d *dataset, name, path string, opt AddOptions) (*dataset, error) {
 	if d == nil {
-		return v.birth(ctx, &dataset{name: name, kind: storage.KindFiles, source: path, keep: max(opt.Keep, 0)})
+		d = &dataset{name: name, kind: storage.KindFiles, source: path, keep: max(opt.Keep, 0)}
+		born, err := v.birth(d)
+		if err == nil {
+			err = v.keepKeys(d, born)
+		}
+		if err == nil {
+			_, err = v.commit(ctx, born...)
+		}
+		return d, err
 	}
 	keep := cmp.Or(max(opt.Keep, 0), d.keep)
 	if (d.source == path && d.keep == keep) || opt.DryRun {
@@ -114,35 +121,37 @@ func (v *Vault) settle(ctx context.Context, d *dataset, name, path string, opt A
 	return d, err
 }
 
-// birth gives a data set its keys and makes it one of ours. The keys are
-// durable before the journal speaks of them.
-func (v *Vault) birth(ctx context.Context, d *dataset) (*dataset, error) {
+// birth gives a data set its keys, in memory, and is what the journal is to be
+// told of it once they are durable.
+func (v *Vault) birth(d *dataset) ([]change, error) {
 	did, birth, err := v.ring.NewDataset(v.opt.Rand)
 	if err != nil {
 		return nil, err
 	}
 	d.did, d.created = did, v.opt.Now().Unix()
 	changes := []change{d.change()}
-	if v.opt.Birth != nil {
-		facts, err := v.opt.Birth(birth)
-		if err != nil {
-			return nil, fmt.Errorf("sign for a new data set: %w", err)
-		}
-		more, err := changesOf(facts)
-		if err != nil {
-			return nil, err
-		}
-		changes = append(changes, more...)
+	if v.opt.Birth == nil {
+		return changes, nil
 	}
-	if err := v.ensureScopes(changes); err != nil {
-		return nil, err
+	facts, err := v.opt.Birth(birth)
+	if err != nil {
+		return nil, fmt.Errorf("sign for a new data set: %w", err)
+	}
+	more, err := changesOf(facts)
+	return append(changes, more...), err
+}
+
+// keepKeys makes the keys of a new data set durable, before the journal speaks
+// of them.
+func (v *Vault) keepKeys(d *dataset, born []change) error {
+	if err := v.ensureScopes(born); err != nil {
+		return err
 	}
 	if err := v.SaveKeyring(); err != nil {
-		return nil, err
+		return err
 	}
-	v.learn(crypto.DatasetScope(did))
-	_, err = v.commit(ctx, changes...)
-	return d, err
+	v.learn(d.scope())
+	return nil
 }
 
 // mirror stores the source's content and makes a version of it. When the
@@ -214,75 +223,16 @@ func (v *Vault) note(a *adding) {
 // publish makes the version true. It is not done when the generation was raised
 // meanwhile.
 func (v *Vault) publish(ctx context.Context, d *dataset, a *adding, r *AddResult) (done bool, err error) {
-	p, done, err := v.publishVersion(ctx, d, a.manifest, v.opt.Now().Unix())
+	c, err := v.sign(d, a.manifest, v.opt.Now().Unix())
+	if err != nil {
+		return false, err
+	}
+	done, err = v.publishVersions(ctx, c)
 	r.NewBytes += a.manifest.bytes
 	if !done {
 		return false, err
 	}
 	v.note(a)
-	r.Dataset, r.Head, r.Dropped = p.dataset, p.head, p.dropped
+	r.Dataset, r.Head, r.Dropped = c.now, c.head.Head, c.dropped
 	return true, err
-}
-
-// published is a version that was made.
-type published struct {
-	dataset Dataset
-	head    storage.Head
-	dropped int // old versions that are no longer kept
-}
-
-// publishVersion ends a manifest and makes the version true: blocks, then
-// journal, then memory. When it is done, an error is of what became of the
-// blocks of old versions.
-func (v *Vault) publishVersion(ctx context.Context, d *dataset, m *manifest, at int64) (p published, done bool, err error) {
-	if p.head, err = m.head(storage.SequenceOf(v.Incarnation(), d.last+1), at); err != nil {
-		return p, false, err
-	}
-	if err := v.store.Sync(); err != nil {
-		return p, false, err
-	}
-	raw, err := storage.SignHead(v.ring.Node(), p.head)
-	if err != nil {
-		return p, false, err
-	}
-	v.shape.Lock()
-	defer v.shape.Unlock()
-	dropped, done, err := v.commitVersion(ctx, d, SignedHead{p.head, raw}, cmp.Or(d.keep, v.opt.Keep))
-	if err != nil || !done {
-		return p, done, err
-	}
-	now, err := v.find(d.did)
-	if err != nil {
-		return p, true, err
-	}
-	p.dataset, p.dropped = v.describe(now), len(d.versions)+1-len(now.versions)
-	if len(dropped) > 0 {
-		return p, true, v.bury(now, dropped, now.heads())
-	}
-	return p, true, nil
-}
-
-// commitVersion appends the version, and with it drops those beyond keep.
-func (v *Vault) commitVersion(ctx context.Context, d *dataset, h SignedHead, keep int) (dropped []SignedHead, done bool, err error) {
-	v.order.Lock()
-	defer v.order.Unlock()
-	now, err := v.find(d.did)
-	if err != nil || now.generation != h.Generation {
-		return nil, false, err
-	}
-	changes := []change{{kind: kindVersion, scope: d.scope(), body: encode(headBody{h.Bytes})}}
-	if over := len(now.versions) + 1 - keep; over > 0 {
-		before := h.Sequence
-		if over < len(now.versions) {
-			before = now.versions[over].Sequence
-		}
-		for _, old := range now.heads() {
-			if old.Sequence < before {
-				dropped = append(dropped, old)
-			}
-		}
-		changes = append(changes, change{kind: kindDropped, scope: d.scope(), body: encode(droppedBody{before})})
-	}
-	_, err = v.commit(ctx, changes...)
-	return dropped, err == nil, err
 }

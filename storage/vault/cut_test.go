@@ -141,7 +141,7 @@ func TestPutViewRefuses(t *testing.T) {
 		want error
 	}{
 		{v, ViewRequest{Dataset: files, View: oneView}, ErrOtherKind},
-		{v, ViewRequest{Dataset: begun.Dataset(), View: oneView}, ErrNoVersion},
+		{v, ViewRequest{Dataset: begun.Dataset(), View: oneView}, ErrNoDataset},
 		{w, ViewRequest{Dataset: records, View: oneView}, ErrNotOurs},
 		{w, ViewRequest{Dataset: files, View: oneView}, ErrNoDataset},
 		{v, ViewRequest{Dataset: records, View: ""}, ErrNoView},

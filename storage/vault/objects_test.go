@@ -199,25 +199,26 @@ func TestWriterGivenUp(t *testing.T) {
 	}
 	w.Abort()
 	w.Abort()
-	if _, err := v.Object(bg, w.Dataset(), 0, "rows/0"); !errors.Is(err, ErrNoVersion) {
+	if _, err := v.Object(bg, w.Dataset(), 0, "rows/0"); !errors.Is(err, ErrNoDataset) {
 		t.Errorf("something is seen of it: %v", err)
 	}
-	v, _ = reopen(t, v)
-	if r := mustSweep(t, v, Grace); r.Waste != 1 || r.Dead != 0 {
-		t.Errorf("%+v", r)
-	}
-	r := mustPut(t, v, Target{Name: "x"}, objects("rows/0", long))
-	if r.NewBytes > 5000 || r.Dataset.DID != w.Dataset() || len(v.Datasets()) != 1 {
-		t.Errorf("taken up: %+v", r)
-	}
+	r := mustPut(t, v, Target{Name: "x"}, objects("rows/1", "short"))
 	if w, err = v.Begin(bg, Target{Dataset: r.Dataset.DID}); err == nil {
-		err = w.Write("rows/1", []byte("waste"))
+		err = w.Write("rows/0", []byte(long))
 	}
 	w.Abort()
-	if r := mustSweep(t, v, 0); r.Dead != 1 || err != nil {
+	v, _ = reopen(t, v)
+	if r := mustSweep(t, v, Grace); r.Waste != 2 || r.Dead != 0 || err != nil {
 		t.Errorf("%+v, %v", r, err)
 	}
-	wantObjects(t, v, r.Head, "rows/0", long)
+	r = mustPut(t, v, Target{Dataset: r.Dataset.DID}, objects("rows/0", long))
+	if r.NewBytes > 5000 || len(v.Datasets()) != 1 {
+		t.Errorf("taken up: %+v", r)
+	}
+	if r := mustSweep(t, v, 0); r.Dead != 1 {
+		t.Errorf("%+v", r)
+	}
+	wantObjects(t, v, r.Head, "rows/0", long, "rows/1", "short")
 }
 
 // TestWritersTakeTurns: a second one waits until its context ends, and so does

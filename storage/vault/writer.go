@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/traboule/traboule/crypto"
@@ -61,13 +62,18 @@ func (v *Vault) Put(ctx context.Context, r PutRequest) (PutResult, error) {
 
 // Writer makes a version of a data set of objects from what it is given one
 // after the other, in the memory that one object takes and some 200 bytes for
-// each that there is. Until [Writer.Commit] nothing is seen of it; what one
-// leaves behind that was given up or cut off is used by the next that writes
-// the same, and swept later. It is for one goroutine.
+// each that there is. Until [Writer.Commit] nothing is seen of it, nor of a data
+// set that is new. What one leaves behind that was given up or cut off is used
+// by the next that writes the same to the same data set, and swept later. It is
+// for one goroutine.
 type Writer struct {
 	batch
 	at   time.Time
-	done bool
+	born []change   // what the journal is to hear of a new data set
+	all  *[]*Writer // those that are made together
+
+	offered bool // the keys of a new data set may be on the disk
+	done    bool
 }
 
 // Begin starts a version. It waits, until ctx ends, for an Add or another
@@ -77,11 +83,32 @@ type Writer struct {
 // [ErrNameTaken], and [ErrMissing] when the latest version's list cannot be
 // read.
 func (v *Vault) Begin(ctx context.Context, to Target) (*Writer, error) {
-	w, err := v.begin(ctx, to)
+	if err := v.adding.take(ctx); err != nil {
+		return nil, fmt.Errorf("begin a version of %s: %w", to, err)
+	}
+	w, err := v.begin(ctx, to, nil)
+	if err != nil {
+		v.adding.Unlock()
+		return nil, fmt.Errorf("begin a version of %s: %w", to, err)
+	}
+	w.all = &[]*Writer{w}
+	return w, nil
+}
+
+// Beside starts a version of another data set, made with this one or not at
+// all: whichever of the writers is committed or aborted, the others are too. The
+// errors are those of [Vault.Begin].
+func (w *Writer) Beside(to Target) (*Writer, error) {
+	if w.done {
+		return nil, fmt.Errorf("begin a version of %s: %w", to, ErrWriterDone)
+	}
+	other, err := w.v.begin(w.ctx, to, *w.all)
 	if err != nil {
 		return nil, fmt.Errorf("begin a version of %s: %w", to, err)
 	}
-	return w, nil
+	other.all = w.all
+	*w.all = append(*w.all, other)
+	return other, nil
 }
 
 // String is how an error names it.
@@ -92,61 +119,69 @@ func (to Target) String() string {
 	return fmt.Sprintf("%q", to.Name)
 }
 
-func (v *Vault) begin(ctx context.Context, to Target) (w *Writer, err error) {
-	if err := v.adding.take(ctx); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			v.adding.Unlock()
-		}
-	}()
-	d, err := v.aim(ctx, to)
+func (v *Vault) begin(ctx context.Context, to Target, beside []*Writer) (*Writer, error) {
+	d, born, err := v.aim(ctx, to)
 	if err != nil {
 		return nil, err
 	}
-	var before []storage.Entry
-	if latest, ok := d.latest(); ok {
-		if before, err = v.entries(ctx, latest.Head); err != nil {
-			return nil, err
-		}
-	}
-	w = &Writer{batch: batch{v: v, ctx: ctx, d: d, keep: v.store.Add, put: v.put(ctx)}, at: to.Time}
-	if w.at.IsZero() {
-		w.at = v.opt.Now()
-	}
-	if err := w.begin(before); err != nil {
+	w := &Writer{batch: batch{v: v, ctx: ctx, d: d, keep: v.store.Add, put: v.put(ctx)}, at: to.Time, born: born}
+	if err := w.prepare(beside); err != nil {
+		w.unmake()
 		return nil, err
 	}
-	w.next = maps.Clone(w.old)
 	return w, nil
 }
 
-// aim finds the data set, or makes it, and has it keep so many versions.
-func (v *Vault) aim(ctx context.Context, to Target) (*dataset, error) {
-	if to.Kind != "" && to.Kind != storage.KindRecords {
-		return nil, fmt.Errorf("%w: nobody can put objects into one of %q", ErrOtherKind, to.Kind)
+// prepare reads what the latest version has.
+func (w *Writer) prepare(beside []*Writer) (err error) {
+	for _, other := range beside {
+		if other.d.did == w.d.did || other.d.name == w.d.name {
+			return ErrNameTaken
+		}
 	}
-	d, err := v.aimed(to)
-	if err != nil {
-		return nil, err
+	var before []storage.Entry
+	if latest, ok := w.d.latest(); ok {
+		if before, err = w.v.entries(w.ctx, latest.Head); err != nil {
+			return err
+		}
+	}
+	if w.at.IsZero() {
+		w.at = w.v.opt.Now()
+	}
+	if err := w.begin(before); err != nil {
+		return err
+	}
+	w.next = maps.Clone(w.old)
+	return nil
+}
+
+// aim finds the data set, and has it keep so many versions; or it makes one,
+// which nobody is told of yet.
+func (v *Vault) aim(ctx context.Context, to Target) (d *dataset, born []change, err error) {
+	if to.Kind != "" && to.Kind != storage.KindRecords {
+		return nil, nil, fmt.Errorf("%w: nobody can put objects into one of %q", ErrOtherKind, to.Kind)
+	}
+	if d, err = v.aimed(to); err != nil {
+		return nil, nil, err
 	}
 	switch {
 	case d == nil:
 		name, err := storage.ParseName(to.Name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return v.birth(ctx, &dataset{name: name, kind: storage.KindRecords, keep: max(to.Keep, 0)})
+		d = &dataset{name: name, kind: storage.KindRecords, keep: max(to.Keep, 0)}
+		born, err = v.birth(d)
+		return d, born, err
 	case d.from != "":
-		return nil, ErrNotOurs
+		return nil, nil, ErrNotOurs
 	case d.kind != storage.KindRecords:
-		return nil, fmt.Errorf("%w: %q is one of %s", ErrOtherKind, d.name, d.kind)
+		return nil, nil, fmt.Errorf("%w: %q is one of %s", ErrOtherKind, d.name, d.kind)
 	case to.Keep > 0 && to.Keep != d.keep:
 		d.keep = to.Keep
 		_, err = v.commit(ctx, d.change())
 	}
-	return d, err
+	return d, nil, err
 }
 
 // aimed is the data set that is meant; nil for a new one.
@@ -180,18 +215,34 @@ func (w *Writer) Write(path string, content []byte) error {
 	return nil
 }
 
-// Commit makes the version of what was written and of what the version before
-// has and was not dropped. It ends the writer, also with an error.
-func (w *Writer) Commit(ctx context.Context, drop ...string) (PutResult, error) {
-	if w.done {
-		return PutResult{}, fmt.Errorf("make a version: %w", ErrWriterDone)
-	}
-	defer w.Abort()
-	for _, path := range drop {
+// Drop leaves out objects that the version before has, and that were not
+// written.
+func (w *Writer) Drop(paths ...string) {
+	for _, path := range paths {
 		if !w.written[path] {
 			delete(w.next, path)
 		}
 	}
+}
+
+// Commit makes the version of what was written and of what the version before
+// has and was not dropped. It ends the writer, also with an error.
+func (w *Writer) Commit(ctx context.Context, drop ...string) (PutResult, error) {
+	w.Drop(drop...)
+	all, err := w.CommitAll(ctx)
+	if all == nil {
+		return PutResult{}, err
+	}
+	return all[slices.Index(*w.all, w)], err
+}
+
+// CommitAll is Commit for this writer and those that were begun beside it, in
+// the order in which they were: all versions are made, or none.
+func (w *Writer) CommitAll(ctx context.Context) ([]PutResult, error) {
+	if w.done {
+		return nil, fmt.Errorf("make a version: %w", ErrWriterDone)
+	}
+	defer w.Abort()
 	r, err := w.commit(ctx)
 	if err != nil {
 		return r, fmt.Errorf("make a version of %q: %w", w.d.name, err)
@@ -199,38 +250,82 @@ func (w *Writer) Commit(ctx context.Context, drop ...string) (PutResult, error) 
 	return r, nil
 }
 
-func (w *Writer) commit(ctx context.Context) (r PutResult, err error) {
-	w.ctx, w.put = ctx, w.v.put(ctx)
+func (w *Writer) commit(ctx context.Context) ([]PutResult, error) {
 	for {
-		d, err := w.v.find(w.d.did)
-		if err != nil {
-			return r, err
+		results, made := make([]PutResult, len(*w.all)), make([]*coming, len(*w.all))
+		var all []*coming
+		for i, one := range *w.all {
+			var err error
+			if made[i], err = one.ready(ctx, &results[i]); err != nil {
+				return nil, err
+			}
+			if made[i] != nil {
+				all = append(all, made[i])
+			}
 		}
-		if err := w.raise(d); err != nil {
-			return r, err
+		if len(all) == 0 {
+			return results, nil
 		}
-		latest, ok := d.latest()
-		if r.New = !ok; ok && w.unchanged() && w.v.store.Has(latest.Description.Name) {
-			r.Unchanged, r.Dataset, r.Head, r.NewBytes = true, w.v.describe(d), latest.Head, w.bytes
-			return r, w.settle()
+		done, err := w.v.publishVersions(ctx, all...)
+		if err != nil && !done {
+			return nil, err
 		}
-		m, err := w.manifest()
-		if err != nil {
-			return r, err
+		for i, c := range made {
+			if c != nil {
+				results[i].Dataset, results[i].Head, results[i].Dropped = c.now, c.head.Head, c.dropped
+			}
 		}
-		p, done, err := w.v.publishVersion(ctx, d, m, w.at.Unix())
-		w.bytes += m.bytes
-		if done || err != nil {
-			r.Dataset, r.Head, r.Dropped, r.NewBytes = p.dataset, p.head, p.dropped, w.bytes
-			return r, err
+		if done {
+			return results, err
 		}
 	}
 }
 
+// ready makes the version to be, or nil if it would say what the latest says.
+func (w *Writer) ready(ctx context.Context, r *PutResult) (c *coming, err error) {
+	w.ctx, w.put = ctx, w.v.put(ctx)
+	d := w.d
+	if w.born == nil {
+		if d, err = w.v.find(w.d.did); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.raise(d); err != nil {
+		return nil, err
+	}
+	latest, ok := d.latest()
+	if r.New = !ok; ok && w.unchanged() && w.v.store.Has(latest.Description.Name) {
+		r.Unchanged, r.Dataset, r.Head, r.NewBytes = true, w.v.describe(d), latest.Head, w.bytes
+		return nil, w.settle()
+	}
+	m, err := w.manifest()
+	if err != nil {
+		return nil, err
+	}
+	if c, err = w.v.sign(d, m, w.at.Unix()); err != nil {
+		return nil, err
+	}
+	w.bytes += m.bytes
+	c.born, w.offered, r.NewBytes = w.born, true, w.bytes
+	return c, nil
+}
+
 // Abort gives up, unless it was committed or given up before.
 func (w *Writer) Abort() {
-	if !w.done {
-		w.done = true
-		w.v.adding.Unlock()
+	if w.done {
+		return
+	}
+	for _, one := range *w.all {
+		one.done = true
+		one.unmake()
+	}
+	w.v.adding.Unlock()
+}
+
+// unmake forgets a data set that was to be new. Where the journal may have heard
+// of it, its keys stay.
+func (w *Writer) unmake() {
+	if w.born != nil && !w.offered {
+		w.v.ring.UnmakeDataset(w.d.did)
 	}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // importFiles takes the records of files into data sets, each file whole or not
-// at all: one that is refused leaves nothing behind, and the others go on.
+// at all: one that is refused leaves nothing behind, and the others go on. What
+// ends all of it is told beside what was taken in before.
 func (n *Node) importFiles(ctx context.Context, q ImportRequest, progress func(Progress)) (ImportResult, error) {
 	options, err := q.options(progress)
 	if err != nil {
@@ -37,6 +38,10 @@ func (n *Node) importFiles(ctx context.Context, q ImportRequest, progress func(P
 			}
 			return err
 		})
+		if err != nil && len(r.Files) > 0 {
+			r.Stopped = problem.Of(explain(aboutImport(err, path)))
+			return r, nil
+		}
 		if err != nil {
 			return r, aboutImport(err, path)
 		}
@@ -44,47 +49,23 @@ func (n *Node) importFiles(ctx context.Context, q ImportRequest, progress func(P
 	return r, nil
 }
 
-// importFile takes in one file. The vault makes one version at a time: a file
-// with rows of several kinds is read once for each.
-func (n *Node) importFile(ctx context.Context, s *importer.Source, into string) (f ImportedFile, err error) {
+// importFile takes in the rows of one file, of every kind, or none of them.
+func (n *Node) importFile(ctx context.Context, s *importer.Source, into string) (ImportedFile, error) {
 	only, err := n.kindInto(ctx, into)
 	if err != nil {
+		return ImportedFile{}, err
+	}
+	im := &importing{node: n, ctx: ctx, into: into, only: only}
+	defer im.abort()
+	report, err := importer.Read(ctx, s, &importer.Sink{Take: im.take})
+	f := importedFile(report)
+	if err != nil || report.Refused != nil {
 		return f, err
 	}
-	var done []*record.Schema
-	for {
-		im := &importing{node: n, ctx: ctx, into: into, only: only, done: done}
-		if only != "" && done != nil { // the rows of the kind that was meant are in
-			im.into, im.only = "", ""
-		}
-		report, err := importer.Read(ctx, s, &importer.Sink{Take: im.take})
-		if err != nil || report.Refused != nil {
-			im.abort()
-			return importedFile(report), err
-		}
-		if done == nil {
-			f = importedFile(report)
-		}
-		if im.kind == nil && im.only != "" && len(report.Kinds) > 0 {
-			return f, problem.New(problem.Usage, "records.other-kind", "name", into, "has", only, "kind", report.Kinds[0].Kind)
-		}
-		if im.kind == nil {
-			return f, nil
-		}
-		if into != "" && only == "" && len(report.Kinds) > 1 {
-			im.abort()
-			return f, problem.New(problem.Usage, "records.two-kinds", "file", report.File, "one", report.Kinds[0].Kind, "other", report.Kinds[1].Kind)
-		}
-		if err := im.roomForAll(report); err != nil {
-			im.abort()
-			return f, err
-		}
-		i := slices.IndexFunc(report.Kinds, func(k importer.KindReport) bool { return k.Schema == im.kind })
-		if err := im.finish(report, &f.Kinds[i]); err != nil {
-			return f, err
-		}
-		done = append(done, im.kind)
+	if err := im.wanted(report); err != nil {
+		return f, err
 	}
+	return f, im.finish(report, f.Kinds)
 }
 
 // kindInto is the kind of a data set of ours; "" where it has no rows yet.
@@ -103,47 +84,71 @@ func (n *Node) kindInto(ctx context.Context, name string) (string, error) {
 	return set.Schema().Kind, nil
 }
 
-// importing is the rows of one kind in a file, on their way into a data set.
+// importing is the rows of one file on their way into data sets.
 type importing struct {
-	node *Node
-	ctx  context.Context
-	into string
-	only string           // the kind of the data set that into names: what is of others goes where it belongs
-	done []*record.Schema // kinds that were taken in before
-
-	kind   *record.Schema // nil while there was no row
-	name   string         // of the data set
-	writer *vault.Writer
-	rows   *record.Import
+	node   *Node
+	ctx    context.Context
+	into   string
+	only   string        // the kind of the data set that into names: what is of others goes where it belongs
+	parts  []*part       // in the order in which their kinds came
+	first  *vault.Writer // that of the first part; nil while there is none
+	failed error         // why there is no place for rows of another kind
 }
 
-// take takes rows of the first kind that was not taken in before.
+// part is the rows of one kind.
+type part struct {
+	kind *record.Schema
+	name string         // of the data set
+	rows *record.Import // nil where they cannot be taken, which is told in the end
+}
+
+// take takes a row into the data set for its kind.
 func (im *importing) take(kind *record.Schema, row record.Row) error {
-	if im.kind == nil && (im.only == "" || im.only == kind.Kind) && !slices.Contains(im.done, kind) {
+	i := slices.IndexFunc(im.parts, func(p *part) bool { return p.kind == kind })
+	if i < 0 {
 		if err := im.begin(kind); err != nil {
 			return err
 		}
+		i = len(im.parts) - 1
 	}
-	if kind != im.kind {
+	if im.parts[i].rows == nil {
 		return nil
 	}
-	return im.rows.Add(row)
+	return im.parts[i].rows.Add(row)
 }
 
 // begin opens the data set for rows of a kind: the one that was named, else
 // the one of this kind, else a new one that is called as the kind.
 func (im *importing) begin(kind *record.Schema) error {
+	p := &part{kind: kind}
+	im.parts = append(im.parts, p)
+	if im.into != "" && im.only == "" && len(im.parts) > 1 {
+		return nil
+	}
 	d, w, err := im.writerFor(kind)
 	if err != nil {
+		if why := problem.Of(err); im.only != "" && kind.Kind != im.only && (why.Kind == problem.Usage || why.Kind == problem.Exists) {
+			im.failed, err = err, nil // the kind that is meant may come yet
+		}
 		return err
 	}
 	set, err := im.open(d, kind, w)
-	if err != nil {
-		w.Abort()
-		return err
+	if err == nil {
+		p.name, p.rows = d.Name, set.Import(im.ctx, w)
 	}
-	im.kind, im.name, im.writer, im.rows = kind, d.Name, w, set.Import(im.ctx, w)
-	return nil
+	return err
+}
+
+// wanted refuses a file whose rows cannot go where they were to.
+func (im *importing) wanted(report *importer.Report) error {
+	kinds := report.Kinds
+	if im.only != "" && !slices.ContainsFunc(kinds, func(k importer.KindReport) bool { return k.Kind == im.only }) {
+		return problem.New(problem.Usage, "records.other-kind", "name", im.into, "has", im.only, "kind", kinds[0].Kind)
+	}
+	if im.into != "" && im.only == "" && len(kinds) > 1 {
+		return problem.New(problem.Usage, "records.two-kinds", "file", report.File, "one", kinds[0].Kind, "other", kinds[1].Kind)
+	}
+	return im.failed
 }
 
 // writerFor begins a version of the data set for rows of a kind.
@@ -161,12 +166,21 @@ func (im *importing) writerFor(kind *record.Schema) (d vault.Dataset, w *vault.W
 			}
 			target.Dataset, target.Name = d.DID, ""
 		}
-		w, err := n.vault.Begin(im.ctx, target)
+		w, err := im.version(target)
 		if !there && errors.Is(err, vault.ErrNameTaken) {
 			continue // another import has made it meanwhile
 		}
 		return d, w, about(err, "name", d.Name)
 	}
+}
+
+// version begins a version, beside those of other kinds.
+func (im *importing) version(to vault.Target) (w *vault.Writer, err error) {
+	if im.first != nil {
+		return im.first.Beside(to)
+	}
+	im.first, err = im.node.vault.Begin(im.ctx, to)
+	return im.first, err
 }
 
 // open is the set to import into, which is made if it is new.
@@ -188,7 +202,7 @@ func (im *importing) open(d vault.Dataset, kind *record.Schema, w *vault.Writer)
 // dataset finds where rows of a kind go; there says whether it exists.
 func (im *importing) dataset(kind *record.Schema) (d vault.Dataset, there bool, err error) {
 	n := im.node
-	if im.into != "" {
+	if im.into != "" && (im.only == "" || im.only == kind.Kind) {
 		d, err := n.vault.Lookup(im.into)
 		if errors.Is(err, vault.ErrNoDataset) {
 			return vault.Dataset{Name: im.into}, false, nil
@@ -214,11 +228,7 @@ func (im *importing) dataset(kind *record.Schema) (d vault.Dataset, there bool, 
 	}
 	switch len(of) {
 	case 0:
-		d, err := n.vault.Lookup(kind.Kind)
-		if err == nil && d.From == "" && d.Kind == storage.KindRecords && len(d.Versions) == 0 { // an import that was cut off made it
-			return d, true, nil
-		}
-		if err == nil {
+		if _, err := n.vault.Lookup(kind.Kind); err == nil {
 			return vault.Dataset{}, false, problem.New(problem.Exists, "records.name-taken", "name", kind.Kind)
 		}
 		return vault.Dataset{Name: kind.Kind}, false, nil
@@ -226,24 +236,6 @@ func (im *importing) dataset(kind *record.Schema) (d vault.Dataset, there bool, 
 		return of[0], true, nil
 	}
 	return vault.Dataset{}, false, problem.New(problem.Usage, "records.which", "kind", kind.Kind, "one", of[0].Name, "other", of[1].Name)
-}
-
-// roomForAll says before anything of a file is kept whether there is a place
-// for its rows of every kind.
-func (im *importing) roomForAll(report *importer.Report) error {
-	others := *im
-	if im.only != "" {
-		others.into = ""
-	}
-	for _, k := range report.Kinds {
-		if k.Schema == im.kind || slices.Contains(im.done, k.Schema) {
-			continue
-		}
-		if _, _, err := others.dataset(k.Schema); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // oursOfRecords refuses a data set that rows cannot be put into.
@@ -258,45 +250,60 @@ func (n *Node) oursOfRecords(d vault.Dataset) (vault.Dataset, error) {
 }
 
 // finish makes what came durable, unless nothing of it was new.
-func (im *importing) finish(report *importer.Report, told *ImportedKind) error {
-	defer im.abort()
-	told.Into = im.name
-	change, err := im.rows.Finish(record.Meta{
-		When: im.node.now().Unix(), Files: []string{importer.KeptName(report.File)}, Format: report.Format, Rejected: report.RejectedRows,
-	})
-	if err != nil {
-		return about(err, "name", im.name)
+func (im *importing) finish(report *importer.Report, told []ImportedKind) error {
+	changes, written := make([]record.Change, len(im.parts)), false
+	for i, p := range im.parts {
+		var err error
+		changes[i], err = p.rows.Finish(record.Meta{
+			When: im.node.now().Unix(), Files: []string{importer.KeptName(report.File)}, Format: report.Format, Rejected: report.RejectedRows,
+		})
+		if err != nil {
+			return about(err, "name", p.name)
+		}
+		written = written || changes[i].Written
 	}
-	if !change.Written {
-		told.Here = told.Rows
-		return nil
+	if written {
+		if err := im.node.commit(im.ctx, im.first, changes...); err != nil {
+			return about(err, "name", im.parts[0].name)
+		}
 	}
-	if err := im.node.commit(im.ctx, im.writer, change); err != nil {
-		return about(err, "name", im.name)
+	for i, p := range im.parts {
+		k := slices.IndexFunc(told, func(k ImportedKind) bool { return k.Kind == p.kind.Kind })
+		told[k].Into = p.name
+		if o := changes[i].Operation; o != nil {
+			told[k].Number, told[k].New, told[k].Here, told[k].Corrected = o.Number, o.New, o.Here, o.Corrected
+		} else {
+			told[k].Here = told[k].Rows
+		}
 	}
-	o := change.Operation
-	told.Number, told.New, told.Here, told.Corrected = o.Number, o.New, o.Here, o.Corrected
 	return nil
 }
 
-// commit makes a change of a data set of records its next version.
-func (n *Node) commit(ctx context.Context, w *vault.Writer, change record.Change) error {
-	r, err := w.Commit(ctx, change.Drop...)
+// commit makes changes of data sets of records their next versions, all or none:
+// that of the writer, and those of the writers that were begun beside it.
+func (n *Node) commit(ctx context.Context, w *vault.Writer, changes ...record.Change) error {
+	all := w.Together()
+	for i, c := range changes {
+		all[i].Drop(c.Drop...)
+	}
+	results, err := w.CommitAll(ctx)
 	if err != nil {
 		return err
 	}
-	if r.New { // the vault recorded what birth signed
+	if slices.ContainsFunc(results, func(r vault.PutResult) bool { return r.New }) { // the vault recorded what birth signed
 		if err := n.vault.LiveFacts(n.apply, factUpperLinks); err != nil {
 			return err
 		}
 	}
-	n.recordSets.remember(r.Head, change.Set.Over(n.objectsOf(r.Head)))
+	for i, r := range results {
+		n.recordSets.remember(r.Head, changes[i].Set.Over(n.objectsOf(r.Head)))
+	}
 	return nil
 }
 
 // abort gives up what was not finished.
 func (im *importing) abort() {
-	if im.writer != nil {
-		im.writer.Abort()
+	if im.first != nil {
+		im.first.Abort()
 	}
 }

@@ -28,8 +28,9 @@ type ImportRequest struct {
 // ImportResult says what was found in each file and, unless it was a dry run,
 // what became of it.
 type ImportResult struct {
-	DryRun bool           `json:"dry_run,omitempty"`
-	Files  []ImportedFile `json:"files"`
+	DryRun  bool             `json:"dry_run,omitempty"`
+	Files   []ImportedFile   `json:"files"`
+	Stopped *problem.Problem `json:"stopped,omitempty"` // why no more files were taken in than these
 }
 
 // ImportedFile is what was found in one file.

@@ -67,6 +67,9 @@ func (n *Node) undo(ctx context.Context, q UndoRequest, _ func(Progress)) (Chang
 		if number == 0 {
 			number = lastOf(set)
 		}
+		if number == 0 {
+			return record.Change{}, problem.New(problem.NotFound, "records.nothing-to-undo", "name", q.Name)
+		}
 		change, err := set.Undo(w, number, n.now().Unix())
 		return change, aboutOperation(err, q.Name, number)
 	})

@@ -85,7 +85,8 @@ func (a *app) previewImport(cmd *cobra.Command, q node.ImportRequest) error {
 }
 
 // showImports shows what became of files. A script learns from the exit code
-// that one was refused: what was not taken must not be thrown away.
+// that one was refused, or that something put an end to it: what was not taken
+// must not be thrown away.
 func (a *app) showImports(r node.ImportResult) error {
 	refused := 0
 	for _, f := range r.Files {
@@ -99,10 +100,13 @@ func (a *app) showImports(r node.ImportResult) error {
 			a.say("imported.total", "files", strconv.Itoa(len(r.Files)), "refused", strconv.Itoa(refused))
 		}
 	})
-	if err != nil || refused == 0 {
+	if err != nil || refused == 0 && r.Stopped == nil {
 		return err
 	}
 	a.told = true
+	if r.Stopped != nil {
+		return r.Stopped
+	}
 	return problem.New(problem.Invalid, "imported.refused", "n", strconv.Itoa(refused))
 }
 

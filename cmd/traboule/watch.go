@@ -95,7 +95,13 @@ func files(folder string) (map[string]state, error) {
 // importWatched imports one file. Only what would hit the next one too ends the
 // watching.
 func (a *app) importWatched(ctx context.Context, path string) error {
-	err := do(ctx, a, node.Import, node.ImportRequest{Paths: []string{path}}, a.showImport)
+	r, err := ask(ctx, a, node.Import, node.ImportRequest{Paths: []string{path}})
+	if err == nil {
+		err = a.show(r, func() { a.showImport(r) })
+	}
+	if err == nil && r.Stopped != nil {
+		err = r.Stopped
+	}
 	if p := problem.Of(err); p == nil || p.Kind != problem.Usage && p.Kind != problem.Invalid && p.Kind != problem.Exists && p.Kind != problem.NotFound {
 		return err
 	}

@@ -55,9 +55,9 @@ func made(t testing.TB, v *Vault) (n int) {
 	return n
 }
 
-// TestVersionsTogether: whenever the power is cut or the process killed, all
+// TestPowerCutsOfVersionsTogether: whenever the power is cut or the process killed, all
 // versions are there or none, and no data set that has no version.
-func TestVersionsTogether(t *testing.T) {
+func TestPowerCutsOfVersionsTogether(t *testing.T) {
 	opt := testOptions()
 	below := disktest.NewDisk()
 	opt.FS = below

@@ -111,6 +111,10 @@ func (w *Writer) Beside(to Target) (*Writer, error) {
 	return other, nil
 }
 
+// Together are this writer and those that are made with it, in the order in
+// which they were begun.
+func (w *Writer) Together() []*Writer { return *w.all }
+
 // String is how an error names it.
 func (to Target) String() string {
 	if to.Dataset != "" {
@@ -236,8 +240,8 @@ func (w *Writer) Commit(ctx context.Context, drop ...string) (PutResult, error) 
 	return all[slices.Index(*w.all, w)], err
 }
 
-// CommitAll is Commit for this writer and those that were begun beside it, in
-// the order in which they were: all versions are made, or none.
+// CommitAll is Commit for all of [Writer.Together], in their order: all versions
+// are made, or none.
 func (w *Writer) CommitAll(ctx context.Context) ([]PutResult, error) {
 	if w.done {
 		return nil, fmt.Errorf("make a version: %w", ErrWriterDone)

@@ -170,6 +170,16 @@ func TestParseMappingRefuses(t *testing.T) {
 	}
 }
 
+// FuzzMapped reads any table as a mapping says that names a column for each type.
+func FuzzMapped(f *testing.F) {
+	m := &Mapping{Kind: "walks", Schema: walks, Separator: ";", Columns: []Column{
+		{Number: 1, Field: "at"}, {Number: 2, Field: "day"}, {Number: 3, Field: "place", Part: Latitude}, {Number: 4, Field: "place", Part: Longitude},
+		{Number: 5, Field: "dogs"}, {Number: 6, Field: "length", Part: Credit}, {Number: 7, Field: "length", Part: Debit}, {Number: 8, Field: "rain"}, {Number: 9, Field: "note"}, {Number: 10, Field: "note"},
+	}}
+	f.Add([]byte("2022-10-30 02:30;30/10/2022;45,75;4,83;2;1,25;;oui;au bord;du Rhône\n2022-10-30 02:30;13/10/2022;;;;;1.500;non;;\n"))
+	f.Fuzz(func(t *testing.T, b []byte) { fuzzed(t, b, Options{Map: m}) })
+}
+
 func FuzzParseMapping(f *testing.F) {
 	f.Add([]byte(`{"kind":"bank-operations","separator":";","columns":[{"column":"a","field":"date"},{"number":2,"field":"amount","part":"debit"}],"dates":"dmy"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {

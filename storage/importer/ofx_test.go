@@ -67,16 +67,3 @@ func FuzzOFX(f *testing.F) {
 	f.Add([]byte("<OFX>\n<SIGNONMSGSRSV1>\n<STATUSCODE>0<OFX\n<<USEDE0\n</STATUS>\n<STMTTRN>"))
 	fuzzBank(f, "ofx", Options{})
 }
-
-// fuzzBank: whatever the bytes are, a reading ends, does not panic, and says the
-// same of the same bytes twice; what it gives fits the kind.
-func fuzzBank(f *testing.F, format string, o Options) {
-	o.As = format
-	f.Fuzz(func(t *testing.T, b []byte) {
-		first, rows := takeAll(t, string(b), o)
-		second, again := takeAll(t, string(b), o)
-		if (first.Refused == nil) != (second.Refused == nil) || len(rows["bank-operations"]) != len(again["bank-operations"]) {
-			t.Fatalf("read twice: %v, then %v", first.Refused, second.Refused)
-		}
-	})
-}

@@ -206,25 +206,5 @@ func TestFiles(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(zipped(f, "a", "b")))
 	f.Add([]byte("a;b\n1;2\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		fuzzRead(t, b)
-	})
-}
-
-// fuzzRead reads bytes by the format that fits; what it finds must be of use.
-func fuzzRead(t *testing.T, b []byte) {
-	take := func(kind *record.Schema, row record.Row) error { return kind.Check(row) }
-	r, err := Read(context.Background(), Content("x", b, Options{}), &Sink{Take: take})
-	if err != nil || r.Refused != nil && r.Refused.Code == "importer-failed" {
-		t.Fatalf("%v, %v", err, r.Refused)
-	}
-}
-
-// fuzzFormat reads bytes by one format, whether it fits or not.
-func fuzzFormat(t *testing.T, format string, b []byte) {
-	take := func(kind *record.Schema, row record.Row) error { return kind.Check(row) }
-	r, err := Read(context.Background(), Content("x", b, Options{As: format}), &Sink{Take: take})
-	if err != nil || r.Refused != nil && (r.Refused.Code == "importer-failed" || r.Refused.Code == "no-such-format") {
-		t.Fatalf("%v, %v", err, r.Refused)
-	}
+	f.Fuzz(func(t *testing.T, b []byte) { fuzzed(t, b, Options{}) })
 }

@@ -3,32 +3,19 @@
 package importer
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/traboule/traboule/storage/record"
 )
 
-// taken are the rows that a sink got: as JSON, by kind.
-type taken map[string][]string
-
-// takeAll reads a text and keeps its rows.
-func takeAll(t testing.TB, in string, o Options) (*Report, taken) {
+// takeAll reads a text and keeps its rows as JSON, by kind.
+func takeAll(t testing.TB, in string, o Options) (*Report, map[string][]string) {
 	t.Helper()
-	rows := taken{}
-	sink := &Sink{Take: func(kind *record.Schema, row record.Row) error {
-		rows[kind.Kind] = append(rows[kind.Kind], string(kind.AppendJSON(nil, row)))
-		return nil
-	}}
-	r, err := Read(context.Background(), Content("statement", []byte(in), o), sink)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Refused != nil && r.Refused.Code == "importer-failed" {
-		t.Fatal(r.Refused)
+	r, list := take(t, in, o)
+	rows := map[string][]string{}
+	for _, x := range list {
+		rows[x.kind.Kind] = append(rows[x.kind.Kind], string(x.kind.AppendJSON(nil, x.row)))
 	}
 	return r, rows
 }

@@ -3,7 +3,6 @@
 package importer
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -21,13 +20,9 @@ import (
 // and what was rejected.
 func pilotRows(t *testing.T, in string) (list []string, r *Report) {
 	t.Helper()
-	take := func(kind *record.Schema, row record.Row) error {
-		list = append(list, kind.Kind+" "+string(kind.AppendJSON(nil, row)))
-		return nil
-	}
-	r, err := Read(context.Background(), Content("documents.json", []byte(in), Options{}), &Sink{Take: take})
-	if err != nil {
-		t.Fatal(err)
+	r, rows := take(t, in, Options{})
+	for _, x := range rows {
+		list = append(list, x.String())
 	}
 	for _, x := range r.Rejected {
 		list = append(list, fmt.Sprintf("line %d: %s %s", x.Line, x.Reason.Code, x.Reason.Args["member"]))

@@ -6,31 +6,26 @@ import (
 	"bytes"
 	"compress/zlib"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/traboule/traboule/storage/record"
 )
 
 // took reads a text and spells what comes out: "kind: field=value …" for each
 // row, "rejected line: code", "warned: code", or "refused: code".
 func took(t testing.TB, in string, o Options, fields ...string) (list []string) {
 	t.Helper()
-	to := &Sink{Take: func(kind *record.Schema, row record.Row) error {
-		var b strings.Builder
-		b.WriteString(kind.Kind)
-		for i, f := range kind.Fields {
-			if !row[i].IsNull() && (len(fields) == 0 || contains(fields, f.Name)) {
-				fmt.Fprintf(&b, " %s=%s", f.Name, row[i])
+	r, rows := take(t, in, o)
+	for _, x := range rows {
+		line := x.kind.Kind
+		for i, f := range x.kind.Fields {
+			if !x.row[i].IsNull() && (len(fields) == 0 || slices.Contains(fields, f.Name)) {
+				line += fmt.Sprintf(" %s=%s", f.Name, x.row[i])
 			}
 		}
-		list = append(list, b.String())
-		return nil
-	}}
-	r, err := Read(t.Context(), Content("x", []byte(in), o), to)
-	if err != nil {
-		t.Fatal(err)
+		list = append(list, line)
 	}
 	for _, x := range r.Rejected {
 		list = append(list, fmt.Sprintf("rejected %d: %s", x.Line, x.Reason.Code))
@@ -42,15 +37,6 @@ func took(t testing.TB, in string, o Options, fields ...string) (list []string) 
 		list = append(list, "refused: "+r.Refused.Code)
 	}
 	return list
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func same(t *testing.T, got []string, want ...string) {

@@ -3,13 +3,11 @@
 package importer
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/traboule/traboule/storage/record"
 )
 
 // placed reads a file by the format that fits it, which must be the one named,
@@ -17,17 +15,13 @@ import (
 // refusal.
 func placed(t *testing.T, format, content string, o Options) string {
 	t.Helper()
-	var lines []string
-	take := func(kind *record.Schema, row record.Row) error {
-		lines = append(lines, kind.Kind+" "+string(kind.AppendJSON(nil, row)))
-		return nil
-	}
-	r, err := Read(context.Background(), Content("x", []byte(content), o), &Sink{Take: take})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, rows := take(t, content, o)
 	if r.Format != format {
 		t.Fatalf("read as %q, not %q: %v", r.Format, format, r.Refused)
+	}
+	var lines []string
+	for _, x := range rows {
+		lines = append(lines, x.String())
 	}
 	for _, bad := range r.Rejected {
 		lines = append(lines, fmt.Sprintf("rejected %d: %s", bad.Line, bad.Reason.Code))

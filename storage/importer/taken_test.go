@@ -10,19 +10,45 @@ import (
 	"github.com/traboule/traboule/storage/record"
 )
 
+// taken is a row that a sink got.
+type taken struct {
+	kind *record.Schema
+	row  record.Row
+}
+
+// String is the row as JSON, behind its kind.
+func (x taken) String() string { return x.kind.Kind + " " + string(x.kind.AppendJSON(nil, x.row)) }
+
+// take reads a file and keeps its rows. Its rows fit their kinds, and it is not
+// refused by a fault of ours.
+func take(t testing.TB, in string, o Options) (*Report, []taken) {
+	t.Helper()
+	var rows []taken
+	r, err := Read(context.Background(), Content("x", []byte(in), o), &Sink{Take: func(kind *record.Schema, row record.Row) error {
+		rows = append(rows, taken{kind, slices.Clone(row)})
+		return kind.Check(row)
+	}})
+	if err != nil || r.Refused != nil && (r.Refused.Code == "importer-failed" || r.Refused.Code == "no-such-format") {
+		t.Fatalf("%v, %v", err, r.Refused)
+	}
+	return r, rows
+}
+
 // fuzzed reads bytes twice: whatever they are, the reading ends without a fault
 // of ours and says the same again, and the rows that it gives can be stored and
 // read back.
 func fuzzed(t *testing.T, b []byte, o Options) {
-	first, rows := takeRows(t, b, o)
-	second, again := takeRows(t, b, o)
-	if (first.Refused == nil) != (second.Refused == nil) || first.RejectedRows != second.RejectedRows || len(rows) != len(again) {
-		t.Fatalf("read twice: %v, then %v", first, second)
+	first, rows := take(t, string(b), o)
+	second, again := take(t, string(b), o)
+	same := func(a, b taken) bool { return a.kind == b.kind && slices.Equal(a.row, b.row) }
+	if (first.Refused == nil) != (second.Refused == nil) || first.RejectedRows != second.RejectedRows || !slices.EqualFunc(rows, again, same) {
+		t.Fatalf("read twice: %v %v, then %v %v", first, rows, second, again)
 	}
-	for kind, list := range rows {
-		if !slices.EqualFunc(list, again[kind], slices.Equal[record.Row]) {
-			t.Fatalf("%s read twice: %v, then %v", kind.Kind, list, again[kind])
-		}
+	kinds := map[*record.Schema][]record.Row{}
+	for _, x := range rows {
+		kinds[x.kind] = append(kinds[x.kind], x.row)
+	}
+	for kind, list := range kinds {
 		stored(t, kind, list)
 	}
 }
@@ -34,21 +60,6 @@ func fuzzFormat(t *testing.T, format string, b []byte) { fuzzed(t, b, Options{As
 func fuzzBank(f *testing.F, format string, o Options) {
 	o.As = format
 	f.Fuzz(func(t *testing.T, b []byte) { fuzzed(t, b, o) })
-}
-
-// takeRows are the rows of a file by their kinds, the first thousand of each.
-func takeRows(t *testing.T, b []byte, o Options) (*Report, map[*record.Schema][]record.Row) {
-	rows := map[*record.Schema][]record.Row{}
-	r, err := Read(context.Background(), Content("x", b, o), &Sink{Take: func(kind *record.Schema, row record.Row) error {
-		if len(rows[kind]) < 1000 {
-			rows[kind] = append(rows[kind], slices.Clone(row))
-		}
-		return nil
-	}})
-	if err != nil || r.Refused != nil && (r.Refused.Code == "importer-failed" || r.Refused.Code == "no-such-format") {
-		t.Fatalf("%v, %v", err, r.Refused)
-	}
-	return r, rows
 }
 
 // stored writes rows as a segment and reads it.

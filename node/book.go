@@ -19,6 +19,7 @@ import (
 	"github.com/traboule/traboule/protocol/contact"
 	"github.com/traboule/traboule/protocol/grant"
 	"github.com/traboule/traboule/protocol/ucan"
+	"github.com/traboule/traboule/storage/record"
 )
 
 // book is what the node knows of contacts and grants, in memory: the facts of
@@ -38,7 +39,8 @@ type book struct {
 	words       map[word]bool         // revocations that are in the journal
 	early       map[crypto.DID]int    // how many of them, by issuer, came before what they end
 	owed        map[cid.Cid]owedRecord
-	evidence    map[[32]byte]bool // equivocations that are in the journal
+	evidence    map[[32]byte]bool         // equivocations that are in the journal
+	ownKinds    map[string]*record.Schema // that the owner has described, by name
 }
 
 // known is a contact.
@@ -107,6 +109,7 @@ func newBook() *book {
 		early:       map[crypto.DID]int{},
 		owed:        map[cid.Cid]owedRecord{},
 		evidence:    map[[32]byte]bool{},
+		ownKinds:    map[string]*record.Schema{},
 	}
 }
 

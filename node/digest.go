@@ -127,6 +127,11 @@ func (d *digesting) take(rec vault.Recorded) {
 			}
 			return d.replace("fetched "+string(f.Grant), rec)
 		})
+	case factOwnKind:
+		_ = with(rec, func(f ownKind, _ vault.Recorded) error {
+			d.dead[rec.Seq] = len(f.Description) == 0
+			return d.replace("own kind "+f.Kind, rec)
+		})
 	case factSummary:
 		_ = with(rec, func(f summary, _ vault.Recorded) error {
 			d.dead[rec.Seq] = true

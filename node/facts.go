@@ -35,6 +35,7 @@ const (
 	factEquivocation  uint16 = 121 // received data set: equivocation
 	factSummary       uint16 = 122 // data set, received or not: summary
 	factDamaged       uint16 = 123 // node: damaged
+	factOwnKind       uint16 = 124 // node: ownKind
 )
 
 // profile is what the owner's card says besides keys.

@@ -18,7 +18,7 @@ import (
 // at all: one that is refused leaves nothing behind, and the others go on. What
 // ends all of it is told beside what was taken in before.
 func (n *Node) importFiles(ctx context.Context, q ImportRequest, progress func(Progress)) (ImportResult, error) {
-	options, err := q.options(progress)
+	options, err := q.options(n.kindNamed, progress)
 	if err != nil {
 		return ImportResult{}, err
 	}
@@ -195,6 +195,9 @@ func (im *importing) open(d vault.Dataset, kind *record.Schema, w *vault.Writer)
 	}
 	if set.Schema().Kind != kind.Kind {
 		return nil, problem.New(problem.Usage, "records.other-kind", "name", d.Name, "has", set.Schema().Kind, "kind", kind.Kind)
+	}
+	if !set.Schema().SameFields(kind) {
+		return nil, problem.New(problem.Usage, "records.other-fields", "name", d.Name, "kind", kind.Kind)
 	}
 	return set, nil
 }

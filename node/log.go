@@ -161,6 +161,8 @@ func (t *teller) tell(rec vault.Recorded) (LogLine, bool, error) {
 		told, err = tellOf(&line, rec.Body, t.denied)
 	case factDamaged:
 		told, err = tellOf(&line, rec.Body, t.damaged)
+	case factOwnKind:
+		told, err = tellOf(&line, rec.Body, t.described)
 	case factConfirmed:
 		line.Event, told = "grants.confirmed", true
 	}
@@ -178,6 +180,14 @@ func tellOf[T any](line *LogLine, body []byte, tell func(*LogLine, T) (bool, err
 
 func (t *teller) damaged(line *LogLine, f damaged) (bool, error) {
 	line.Event, line.Args = "damaged", map[string]string{"kind": f.Kind, "count": strconv.FormatUint(f.Count, 10)}
+	return true, nil
+}
+
+func (t *teller) described(line *LogLine, f ownKind) (bool, error) {
+	line.Event, line.Name = "kind.added", f.Kind
+	if len(f.Description) == 0 {
+		line.Event = "kind.removed"
+	}
 	return true, nil
 }
 

@@ -17,7 +17,7 @@ import (
 type ImportRequest struct {
 	Paths    []string `json:"paths"`              // files, folders, zips; absolute
 	Into     string   `json:"into,omitempty"`     // the data set; empty: the one of each kind
-	As       string   `json:"as,omitempty"`       // the format, if it is not to be recognised
+	As       string   `json:"as,omitempty"`       // the format, if it is not to be recognised, or the kind of a table whose headings name its fields
 	Dates    string   `json:"dates,omitempty"`    // dmy, mdy or ymd, where the file leaves it open
 	Currency string   `json:"currency,omitempty"` // ISO 4217, where the file names none
 	Account  string   `json:"account,omitempty"`  // where the file names none
@@ -77,9 +77,32 @@ type RejectedRow struct {
 	Reason Notice `json:"reason"`
 }
 
-// Preview says what is in files, without a vault: what an import would find.
-func Preview(ctx context.Context, q ImportRequest, progress func(Progress)) (ImportResult, error) {
-	options, err := q.options(progress)
+// OwnKindsOf asks for the kinds that the owner has described, when they are
+// needed.
+type OwnKindsOf func() (KindsResult, error)
+
+// named finds a kind; nil for none. Of one that the catalogue has nobody is
+// asked.
+func (own OwnKindsOf) named(name string) (*record.Schema, error) {
+	if s, ok := catalogue.Kind(name); ok {
+		return s, nil
+	}
+	r, err := own()
+	if err != nil {
+		return nil, err
+	}
+	for _, description := range r.Descriptions {
+		if s, err := record.ParseSchema(description); err == nil && s.Kind == name {
+			return s, nil
+		}
+	}
+	return nil, nil
+}
+
+// Preview says what is in files: what an import would find. It needs no vault,
+// unless a kind is named that the catalogue does not have.
+func Preview(ctx context.Context, q ImportRequest, own OwnKindsOf, progress func(Progress)) (ImportResult, error) {
+	options, err := q.options(own.named, progress)
 	if err != nil {
 		return ImportResult{}, err
 	}
@@ -100,8 +123,11 @@ func Preview(ctx context.Context, q ImportRequest, progress func(Progress)) (Imp
 	return r, nil
 }
 
+// kindFinder finds a kind by its name; nil for none.
+type kindFinder func(name string) (*record.Schema, error)
+
 // options are what the request says about files that leave something open.
-func (q ImportRequest) options(progress func(Progress)) (importer.Options, error) {
+func (q ImportRequest) options(kind kindFinder, progress func(Progress)) (importer.Options, error) {
 	o := importer.Options{Dates: q.Dates, Currency: q.Currency, Account: q.Account, Zone: q.Zone, As: q.As}
 	if progress != nil {
 		const every = 1 << 20 // bytes
@@ -119,17 +145,34 @@ func (q ImportRequest) options(progress func(Progress)) (importer.Options, error
 	if _, err := o.Location(); err != nil {
 		return o, explain(aboutImport(err, "--zone"))
 	}
-	if len(q.Mapping) > 0 {
-		m, err := importer.ParseMapping(q.Mapping)
-		if err != nil {
-			return o, explain(aboutImport(err, "--map"))
+	var err error
+	if q.As != "" && !importer.Known(q.As) {
+		o.As = ""
+		if o.Kind, err = kind(q.As); err == nil && o.Kind == nil {
+			err = problem.New(problem.Usage, "usage.as", "as", q.As)
 		}
-		if !slices.ContainsFunc(m.Columns, func(c importer.Column) bool { return c.Field != "" }) {
-			return o, problem.New(problem.Invalid, "mapping.empty", "kind", m.Kind)
-		}
-		o.Map = m
 	}
-	return o, nil
+	if err == nil && len(q.Mapping) > 0 {
+		o.Map, err = q.mapping(kind)
+	}
+	return o, err
+}
+
+// mapping is the mapping of the request, with the description of its kind where
+// that is the owner's own.
+func (q ImportRequest) mapping(kind kindFinder) (*importer.Mapping, error) {
+	m, err := importer.ParseMapping(q.Mapping)
+	if err != nil {
+		return nil, explain(aboutImport(err, "--map"))
+	}
+	if !slices.ContainsFunc(m.Columns, func(c importer.Column) bool { return c.Field != "" }) {
+		return nil, problem.New(problem.Invalid, "mapping.empty", "kind", m.Kind)
+	}
+	s, err := kind(m.Kind)
+	if ours, ok := catalogue.Kind(m.Kind); !ok || ours != s {
+		m.Schema = s
+	}
+	return m, err
 }
 
 func aboutImport(err error, path string) error {
@@ -177,39 +220,20 @@ func reasonNotice(why *importer.Reason) Notice {
 // SuggestMapping makes a first guess at how a table is read, as the JSON that
 // an import takes for its mapping. kind is what the rows are; empty: bank
 // operations.
-func SuggestMapping(ctx context.Context, path, kind string) ([]byte, error) {
+func SuggestMapping(ctx context.Context, path, kind string, own OwnKindsOf) ([]byte, error) {
 	var schema *record.Schema
 	if kind != "" {
-		s, ok := catalogue.Kind(kind)
-		if !ok {
+		s, err := own.named(kind)
+		if err != nil {
+			return nil, err
+		}
+		if schema = s; s == nil {
 			return nil, problem.New(problem.NotFound, "records.no-kind", "kind", kind)
 		}
-		schema = s
 	}
 	m, err := importer.Suggest(ctx, importer.File(path, importer.Options{}), schema)
 	if err != nil {
 		return nil, explain(aboutImport(err, path))
 	}
 	return m.Document(), nil
-}
-
-// KindInfo is a kind of records that the catalogue describes.
-type KindInfo struct {
-	Kind    string            `json:"kind"`
-	Title   map[string]string `json:"title"`
-	About   map[string]string `json:"about"`
-	Holder  string            `json:"holder,omitempty"`
-	Columns []Column          `json:"columns"`
-}
-
-// Kinds lists the kinds of records that the catalogue describes.
-func Kinds() (list []KindInfo) {
-	for _, s := range catalogue.Kinds() {
-		k := KindInfo{Kind: s.Kind, Title: titles(s.Words), About: map[string]string{}, Holder: s.Holder, Columns: columnsOf(s)}
-		for lang, words := range s.Words {
-			k.About[lang] = words.Description
-		}
-		list = append(list, k)
-	}
-	return list
 }

@@ -118,6 +118,8 @@ func (n *Node) apply(rec vault.Recorded) error {
 		return with(rec, b.applySummary)
 	case factEquivocation:
 		return with(rec, b.applyEquivocation)
+	case factOwnKind:
+		return with(rec, b.applyOwnKind)
 	case factDelivered:
 		if err := with(rec, b.applyDelivered); err != nil {
 			return err

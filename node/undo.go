@@ -128,6 +128,9 @@ func (n *Node) correct(ctx context.Context, q CorrectRequest, _ func(Progress)) 
 		if err := set.Schema().Check(row); err != nil {
 			return record.Change{}, problem.New(problem.Usage, "records.bad-rows", "name", q.Name, "why", err.Error()).Because(err)
 		}
+		if err := holdsRules(set.Schema(), row); err != nil {
+			return record.Change{}, err
+		}
 		change, err := set.Edit(ctx, w, number, row, q.Reason, now)
 		return change, aboutRow(err, q)
 	})

@@ -62,7 +62,7 @@ func (a *app) importCommand() *cobra.Command {
 // guessMapping prints a first guess at how a table is read, to be completed
 // and given back with --map.
 func (a *app) guessMapping(cmd *cobra.Command, path, kind string) error {
-	document, err := node.SuggestMapping(cmd.Context(), path, kind)
+	document, err := node.SuggestMapping(cmd.Context(), path, kind, a.ownKinds(cmd.Context()))
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (a *app) guessMapping(cmd *cobra.Command, path, kind string) error {
 // previewImport looks into files without a vault.
 func (a *app) previewImport(cmd *cobra.Command, q node.ImportRequest) error {
 	p := a.newProgress()
-	r, err := node.Preview(cmd.Context(), q, p.report)
+	r, err := node.Preview(cmd.Context(), q, a.ownKinds(cmd.Context()), p.report)
 	p.clear()
 	if err != nil {
 		return err
@@ -177,10 +177,12 @@ func (a *app) title(words map[string]string) string {
 	return clean(words["en"])
 }
 
-// units are how people write the units of UN/CEFACT that the kinds use.
+// units are how people write the units of UN/CEFACT that the kinds use, and
+// those that kinds of people's own may well use.
 var units = map[string]string{
-	"KWH": "kWh", "WHR": "Wh", "WTT": "W", "KWT": "kW", "MAW": "MW", "KVA": "kVA", "D46": "VA", "MTQ": "m³", "LTR": "L", "MTK": "m²",
-	"CEL": "°C", "MTR": "m", "KMT": "km", "MTS": "m/s", "DD": "°", "SEC": "s", "P1": "%",
+	"KWH": "kWh", "WHR": "Wh", "WTT": "W", "KWT": "kW", "MAW": "MW", "KVA": "kVA", "D46": "VA", "MTQ": "m³", "LTR": "L", "MLT": "mL", "MTK": "m²",
+	"CEL": "°C", "MTR": "m", "KMT": "km", "CMT": "cm", "MMT": "mm", "MTS": "m/s", "KMH": "km/h", "DD": "°", "P1": "%", "HPA": "hPa",
+	"KGM": "kg", "GRM": "g", "SEC": "s", "MIN": "min", "HUR": "h",
 }
 
 func (a *app) unit(code string) string {

@@ -26,8 +26,13 @@ func TestMain(m *testing.M) {
 // TestScripts runs the pages of testdata/script: the real program, as a
 // process, the way a person or a script uses it.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	testscript.Run(t, scripts("testdata/script"))
+}
+
+// scripts are the pages in a folder.
+func scripts(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
@@ -46,7 +51,7 @@ func TestScripts(t *testing.T) {
 			}
 			return exec.Command("unshare", "-rm", "true").Run() == nil, nil
 		},
-	})
+	}
 }
 
 // exitsWith runs a command and compares its exit code: "exits 3 traboule list".

@@ -10,11 +10,13 @@
 // are refused unless the person says otherwise: [Purpose], [Category],
 // [Broader], [Refused].
 //
-// A description of the user's own is read by [Load] and used as ours are; what
-// its JSON Schema demands beyond types is held by [Rules]. Whether a source has
+// A description of the user's own is read by [Load], which is strict, and used as
+// ours are; what its JSON Schema demands beyond types is held by [Rules]. What is
+// wrong with either is a [*Wrong]: the field, the place, the rule. Whether a source has
 // missed its promise, [Stale] says.
 //
-// It knows what data are like, not where they lie nor how files spell them.
+// It knows what data are like, not where they lie, nor where descriptions of the
+// user's own are kept, nor how files spell them.
 //
 // The way in is [Kind].
 package catalogue

@@ -12,7 +12,7 @@ import (
 // promising is a kind that promises something new so often, so late.
 func promising(t *testing.T, every, delay string) *record.Schema {
 	t.Helper()
-	s, err := Load([]byte(`{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:traboule:kind:promise", "title": "P", "type": "object",
+	s, err := record.ParseSchema([]byte(`{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:traboule:kind:promise", "title": "P", "type": "object",
 		"traboule": {"zone": "Europe/Paris", "time": "day", "updateFrequency": "` + every + `", "updateLatency": "` + delay + `"},
 		"properties": {"day": {"type": "string", "format": "date"}, "until": {"type": "string", "format": "date-time"}}}`))
 	if err != nil {

@@ -121,6 +121,8 @@ type Rows struct {
 	tally  *tally
 	places []int // in the row, of each value that Add gets
 	row    record.Row
+	rules  *catalogue.Rules // of a kind of the user's own
+	text   []byte           // the row as they judge it
 }
 
 // Rows opens the way for rows of a kind, whose values come in the order of
@@ -134,9 +136,14 @@ func (s *Sink) Rows(kind string, fields ...string) *Rows {
 	return s.RowsOf(schema, fields...)
 }
 
-// RowsOf is Rows for a description that is not in the catalogue.
+// RowsOf is Rows for a description that is not in the catalogue, whose rules
+// each row must hold.
 func (s *Sink) RowsOf(kind *record.Schema, fields ...string) *Rows {
-	r := &Rows{sink: s, tally: s.tally(kind), row: make(record.Row, len(kind.Fields))}
+	rules, err := catalogue.RulesOf(kind)
+	if err != nil {
+		panic("importer: " + err.Error())
+	}
+	r := &Rows{sink: s, tally: s.tally(kind), row: make(record.Row, len(kind.Fields)), rules: rules}
 	for _, name := range fields {
 		i, ok := kind.Index(name)
 		if !ok {
@@ -172,11 +179,42 @@ func (r *Rows) Add(line int, values ...record.Value) error {
 		r.sink.Reject(line, Why("row", "kind", r.tally.schema.Kind, "what", err.Error()))
 		return nil
 	}
+	if why := r.broken(); why != nil {
+		r.sink.Reject(line, why)
+		return nil
+	}
 	r.tally.add(r.row)
 	if r.sink.Take == nil {
 		return nil
 	}
 	return r.sink.Take(r.tally.schema, r.row)
+}
+
+// broken is the rule that the row breaks; nil for none.
+func (r *Rows) broken() *Reason {
+	if r.rules == nil {
+		return nil
+	}
+	r.text = r.tally.schema.AppendJSON(r.text[:0], r.row)
+	return Broken(r.rules, r.tally.schema.Kind, r.text)
+}
+
+// Broken says which rule of a kind a row breaks, written as
+// [record.Schema.AppendJSON] does; nil for none.
+func Broken(rules *catalogue.Rules, kind string, row []byte) *Reason {
+	err := rules.Check(row)
+	var w *catalogue.Wrong
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &w):
+		return Why("row", "kind", kind, "what", err.Error())
+	case w.Fault == catalogue.Missing:
+		return Why("rule-missing", "field", w.Field, "kind", kind).Because(err)
+	case w.Field == "":
+		return Why("rule-row", "rule", w.Rule, "kind", kind).Because(err)
+	}
+	return Why("rule", "field", w.Field, "value", w.Got, "rule", w.Rule, "kind", kind).Because(err)
 }
 
 // Reject leaves a row out.

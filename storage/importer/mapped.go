@@ -3,11 +3,13 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/traboule/traboule/storage/catalogue"
 	"github.com/traboule/traboule/storage/record"
 )
 
@@ -16,10 +18,58 @@ import (
 var csvMapped = Format{Name: mapped, Fits: func(Head) Fit { return No }, Read: readMapped}
 
 func readMapped(ctx context.Context, src *Source, to *Sink) error {
-	if src.Map == nil {
+	switch {
+	case src.Map != nil:
+		return readTable(src, src.Map, to)
+	case src.Kind == nil:
 		return Why("no-mapping")
 	}
-	return readTable(src, src.Map, to)
+	m, err := byNames(src, to)
+	if err != nil {
+		return err
+	}
+	return readTable(src, m, to)
+}
+
+// byNames is the mapping of a table whose headings name the fields of a kind, as
+// the program calls them or as people do.
+func byNames(src *Source, to *Sink) (*Mapping, error) {
+	if src.Head.Text == "" {
+		return nil, Why("no-table")
+	}
+	m := &Mapping{Kind: src.Kind.Kind, Schema: src.Kind, Separator: string(Separator(src.Head.Text))}
+	m.Schema = m.unlessOurs()
+	records := firstRecords(src.Head.Text, Separator(src.Head.Text), 60)
+	if at := headingsOf(src.Kind, records); at >= 0 {
+		m.byHeadings(src.Kind, records[at].cells)
+	}
+	named, left := map[string]bool{}, []string{}
+	for i, c := range m.Columns {
+		if named[c.Field] = true; c.Field == "" {
+			left = append(left, cmp.Or(c.Column, itoa(i+1)))
+		}
+	}
+	for _, f := range src.Kind.Fields {
+		if f.Required && !named[f.Name] {
+			return nil, Why("no-heading-for", "field", f.Name, "kind", m.Kind)
+		}
+	}
+	if len(left) == len(m.Columns) {
+		return nil, Why("no-heading-for", "field", src.Kind.Fields[0].Name, "kind", m.Kind)
+	}
+	if len(left) > 0 {
+		to.Warn(Why("columns-left", "columns", clip(strings.Join(left, ", ")), "kind", m.Kind))
+	}
+	return m, nil
+}
+
+// unlessOurs is the description that the mapping carries: none of a kind that
+// the catalogue has.
+func (m *Mapping) unlessOurs() *record.Schema {
+	if ours, ok := catalogue.Kind(m.Kind); ok && ours == m.Schema {
+		return nil
+	}
+	return m.Schema
 }
 
 // readTable reads a table twice: the first time for what its dates and numbers

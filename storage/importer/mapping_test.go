@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/traboule/traboule/storage/catalogue"
 	"github.com/traboule/traboule/storage/record"
 )
 
@@ -196,4 +198,82 @@ func FuzzParseMapping(f *testing.F) {
 		}
 		takeAll(t, "a;b;c\n2026-01-02;3;x\n", Options{Map: m})
 	})
+}
+
+// hives is a kind of somebody's own that has rules.
+var hives = func() *record.Schema {
+	s, err := catalogue.Load([]byte(`{
+		"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:traboule:kind:hives", "title": "Hives", "type": "object",
+		"traboule": {"time": "day", "keys": [["day", "hive"]]},
+		"properties": {
+			"day": {"type": "string", "format": "date", "title": "Day", "traboule": {"fr": {"title": "Jour"}}},
+			"hive": {"type": "string", "title": "Hive", "pattern": "^[A-Z]$", "traboule": {"fr": {"title": "Ruche"}, "category": true}},
+			"weight": {"type": "number", "title": "Weight", "minimum": 0, "exclusiveMaximum": 200, "traboule": {"unit": "KGM"}},
+			"bees": {"type": "integer", "multipleOf": 10},
+			"state": {"type": "string", "enum": ["calm", "swarming"]}
+		}, "required": ["day", "hive"], "dependentRequired": {"state": ["bees"]}}`))
+	if err != nil {
+		panic(err)
+	}
+	return s
+}()
+
+// TestTableByNames: a table whose headings name the fields needs no mapping, and
+// its rows hold the rules of the kind, by whichever way they come.
+func TestTableByNames(t *testing.T) {
+	in := "Ruches du jardin;;;;;\nJour;Ruche;weight;bees;Météo;state\n" +
+		"01/05/2026;A;41,5;;beau;\n" +
+		"01/05/2026;a;41,5;;;\n" +
+		"02/05/2026;A;-0,1;;;\n" +
+		"13/05/2026;A;200;;;\n" +
+		"14/05/2026;A;199,99;25;;\n" +
+		"15/05/2026;A;;20;;angry\n" +
+		"16/05/2026;A;;;;calm\n" +
+		"17/05/2026;;1;;;\n" +
+		"18/05/2026;B;0;30;;swarming\n"
+	r, rows := takeAll(t, in, Options{Kind: hives})
+	want := []string{`{"day":"2026-05-01","hive":"A","weight":41.5}`, `{"day":"2026-05-18","hive":"B","weight":0,"bees":30,"state":"swarming"}`}
+	if diff := cmp.Diff(want, rows["hives"]); diff != "" || r.Refused != nil {
+		t.Error(r.Refused, diff)
+	}
+	var told []string
+	for _, x := range r.Rejected {
+		told = append(told, strings.TrimSpace(strings.Join([]string{itoa(x.Line), x.Reason.Code, x.Reason.Args["field"], x.Reason.Args["value"], x.Reason.Args["rule"]}, " ")))
+	}
+	if diff := cmp.Diff([]string{
+		`4 rule hive a pattern: "^[A-Z]$"`, `5 rule weight -0.1 minimum: 0`, `6 rule weight 200 exclusiveMaximum: 200`, `7 rule bees 25 multipleOf: 10`,
+		`8 rule state angry enum: ["calm","swarming"]`, `9 rule-missing bees`, `10 row`,
+	}, told); diff != "" {
+		t.Error(diff)
+	}
+	if len(r.Warnings) != 1 || r.Warnings[0].Reason.Code != "columns-left" || r.Warnings[0].Reason.Args["columns"] != "Météo" {
+		t.Errorf("warnings: %v", r.Warnings)
+	}
+	m, err := ParseMapping([]byte(`{"kind":"hives","separator":",","columns":[{"number":1,"field":"day"},{"number":2,"field":"hive"},{"number":3,"field":"weight"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Schema = hives
+	if r, rows := takeAll(t, "2026-05-01,A,1\n2026-05-02,A,-1\n", Options{Map: m}); len(rows["hives"]) != 1 || len(r.Rejected) != 1 || r.Rejected[0].Reason.Code != "rule" {
+		t.Errorf("by a mapping: %v, %v", rows, r.Rejected)
+	}
+	for in, field := range map[string]string{"Jour;weight\n2026-05-01;1\n": "hive", "a;b\nx;y\n": "day", "1;2\n": "day"} {
+		if r, _ := takeAll(t, in, Options{Kind: hives}); r.Refused == nil || r.Refused.Code != "no-heading-for" || r.Refused.Args["field"] != field {
+			t.Errorf("%q: %v, want no heading for %s", in, r.Refused, field)
+		}
+	}
+	if r, _ := takeAll(t, "", Options{Kind: hives}); r.Refused == nil || r.Refused.Code != "no-table" {
+		t.Errorf("nothing: %v", r.Refused)
+	}
+}
+
+// TestTableByNamesOfOurs: a kind of the catalogue can be named as well, and a
+// table of what was exported comes back as it was.
+func TestTableByNamesOfOurs(t *testing.T) {
+	kind, _ := catalogue.Kind("electricity-daily")
+	in := "meter,direction,day,energy\n12…34,consumption,2026-01-01,10.5\n"
+	r, rows := takeAll(t, in, Options{Kind: kind})
+	if r.Refused != nil || len(rows[kind.Kind]) != 1 || !strings.Contains(rows[kind.Kind][0], `"energy":10.5`) {
+		t.Error(r.Refused, rows)
+	}
 }

@@ -94,7 +94,7 @@ func (s *Source) recognise() (*Format, *Reason) {
 	if s.As != "" {
 		return named(s.As)
 	}
-	if s.Map != nil {
+	if s.Map != nil || s.Kind != nil {
 		return named(mapped)
 	}
 	if len(s.Head.Bytes) == 0 {
@@ -122,6 +122,12 @@ func (s *Source) recognise() (*Format, *Reason) {
 
 // mapped is the name of the format that reads any table by a [Mapping].
 const mapped = "csv-mapped"
+
+// Known says whether there is a format of this name.
+func Known(name string) bool {
+	_, why := named(name)
+	return why == nil
+}
 
 func named(name string) (*Format, *Reason) {
 	i := slices.IndexFunc(Formats, func(f Format) bool { return f.Name == name })

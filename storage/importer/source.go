@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/traboule/traboule/storage/record"
 )
 
 // Options are what the user says about files that leave something open.
@@ -20,6 +22,10 @@ type Options struct {
 	Zone     string // IANA, of times without an offset; "" for Europe/Paris
 	As       string // the format it is read as, by name; "" for the one that fits
 	Map      *Mapping
+
+	// Kind is what the rows of a table are whose headings name its fields; nil
+	// for not said.
+	Kind *record.Schema
 
 	// Progress, when not nil, is told how many bytes of a file have been read,
 	// of how many (-1 when not known). It is called often and must be quick.

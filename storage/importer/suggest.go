@@ -33,9 +33,7 @@ func Suggest(ctx context.Context, src *Source, kind *record.Schema) (*Mapping, e
 		return nil, Why("no-table")
 	}
 	m := &Mapping{Kind: kind.Kind, Separator: string(separator), Schema: kind}
-	if own, ok := catalogue.Kind(kind.Kind); ok && own == kind {
-		m.Schema = nil
-	}
+	m.Schema = m.unlessOurs()
 	if at := headingsOf(kind, records); at >= 0 {
 		m.byHeadings(kind, records[at].cells)
 	} else {

@@ -336,6 +336,12 @@ func (s *Schema) Field(name string) (Field, bool) {
 	return s.Fields[i], true
 }
 
+// SameFields says whether rows of another schema are rows of this one: whether
+// the fields are called the same, in the same order, and hold the same.
+func (s *Schema) SameFields(as *Schema) bool {
+	return slices.EqualFunc(s.Fields, as.Fields, func(a, b Field) bool { return a.Name == b.Name && a.Type == b.Type })
+}
+
 // Check says what is wrong with a row, naming the field: a value of another
 // type than its field's, one that must be there and is not, a text that is too
 // long ([ErrTooLong]), a row of another length.

@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -73,36 +74,31 @@ func viewName(spec view.Spec, audience crypto.DID) string {
 	}{spec.Columns, spec.Rows, spec.From, spec.To, int(spec.Period), int(spec.Grid), audience}))
 }
 
-// released is what of a data set a view is cut from under a grant: as the log
-// stood when the current bucket began, or when the owner gave the grant, if
-// that was later. So the grantee gets what the preview showed, and from then on
-// something new once per bucket.
-func (n *Node) released(set *record.Set, v *view.View, g given, now time.Time) *record.Set {
+// released is what of a data set a view is cut from under a grant, and as of
+// when: as the log stood when the current bucket began, or when the owner gave
+// the grant, if that was later. So the grantee gets what the preview showed, and
+// from then on something new once per bucket. The moment, which the head tells,
+// says no more than its rows do.
+func (n *Node) released(set *record.Set, v *view.View, g given, now time.Time) (*record.Set, time.Time) {
+	at := v.AsOf(now)
 	if v.Spec().Period == view.Raw {
-		return set
+		return set, at
 	}
-	operations := set.Before(v.AsOf(now).Unix())
+	operations := set.Before(at.Unix())
 	for _, other := range n.book.givenOn(g.Dataset) {
-		if other.Audience == g.Audience && !other.ended(now) && sameView(grantedView(other.grant), grantedView(g.grant)) {
-			operations = max(operations, other.Operations)
+		if other.Audience != g.Audience || other.ended(now) || !sameView(grantedView(other.grant), grantedView(g.grant)) {
+			continue
+		}
+		if operations = max(operations, other.Operations); at.Before(other.issued) {
+			at = other.issued
 		}
 	}
-	return set.At(operations)
+	return set.At(operations), at
 }
 
 func sameView(a, b view.Spec) bool {
 	return slices.Equal(a.Columns, b.Columns) && slices.Equal(a.Rows, b.Rows) &&
 		a.From == b.From && a.To == b.To && a.Period == b.Period && a.Grid == b.Grid
-}
-
-// releasedAt is the moment that a head tells, which must say no more than its
-// rows do.
-func releasedAt(v *view.View, g given, now time.Time) time.Time {
-	at := v.AsOf(now)
-	if at.Before(g.issued) {
-		at = g.issued
-	}
-	return at
 }
 
 // partRoom is how many numbers the rows of one part have for themselves.
@@ -171,7 +167,8 @@ func (n *Node) cutView(ctx context.Context, did crypto.DID, v *view.View, g give
 	}
 	now := n.now()
 	c := &cutting{n, d, v, n.cuts.of(name, g.Audience), w}
-	return c.commit(ctx, n.released(set, v, g, now), now, releasedAt(v, g, now))
+	set, at := n.released(set, v, g, now)
+	return c.commit(ctx, set, now, at)
 }
 
 // commit cuts what is due of a view of a set, and makes the head.
@@ -248,33 +245,39 @@ func (c *cutting) keepPart(made *record.Snapshot, before *record.Set, p view.Par
 	return true
 }
 
-// dropViews lets go of the views that no grant allows any more. Of whoever has
-// a grant on a data set, those stay that are narrower than what it allows.
+// dropViews lets go of the views that no grant allows any more.
 func (n *Node) dropViews(ctx context.Context) error {
-	live := map[cutName]bool{}
-	audiences := map[[2]crypto.DID]bool{}
-	for _, g := range n.book.givenOn("") {
-		if isOnRecords(g.grant) && !g.ended(n.now()) {
-			live[cutName{g.Dataset, viewName(grantedView(g.grant), g.Audience)}] = true
-			audiences[[2]crypto.DID{g.Dataset, g.Audience}] = true
-		}
-	}
-	n.cuts.mu.Lock()
-	for name, c := range n.cuts.views {
-		if audiences[[2]crypto.DID{name.dataset, c.audience}] {
-			live[name] = true
-		} else {
-			delete(n.cuts.views, name)
-		}
-	}
-	n.cuts.mu.Unlock()
 	for _, d := range n.vault.Datasets() {
 		if d.From != "" || d.Kind != storage.KindRecords {
 			continue
 		}
-		if err := n.vault.DropViews(ctx, d.DID, func(name string) bool { return live[cutName{d.DID, name}] }); err != nil {
+		granted := func(view string) bool { return n.isGranted(cutName{d.DID, view}) }
+		if err := n.vault.DropViews(ctx, d.DID, granted); err != nil {
 			return err
 		}
 	}
+	n.cuts.mu.Lock()
+	defer n.cuts.mu.Unlock()
+	maps.DeleteFunc(n.cuts.views, func(name cutName, last *lastCut) bool { return !n.isGrantedTo(name, last.audience) })
 	return nil
+}
+
+// isGranted says whether some grant is on a view, or on one that it is part of.
+func (n *Node) isGranted(name cutName) bool {
+	n.cuts.mu.Lock()
+	defer n.cuts.mu.Unlock()
+	if last := n.cuts.views[name]; last != nil {
+		return n.isGrantedTo(name, last.audience)
+	}
+	return n.isGrantedTo(name, "")
+}
+
+// isGrantedTo is isGranted for a view that was cut for an audience since the
+// start; "" for one that was not. Whoever still has a grant on the data set may
+// ask again for what is narrower.
+func (n *Node) isGrantedTo(name cutName, audience crypto.DID) bool {
+	return slices.ContainsFunc(n.book.givenOn(name.dataset), func(g given) bool {
+		return isOnRecords(g.grant) && !g.ended(n.now()) &&
+			(g.Audience == audience || viewName(grantedView(g.grant), g.Audience) == name.view)
+	})
 }

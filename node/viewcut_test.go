@@ -27,7 +27,7 @@ func (m meter) due(v *view.View) (names []string) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	set = m.released(set, v, g, m.now())
+	set, _ = m.released(set, v, g, m.now())
 	_, due := (&cutting{m.Node, d, v, m.cuts.of(name, g.Audience), w}).keep(ctx, set, v.Parts(allOf(set), m.now()))
 	for _, p := range due {
 		names = append(names, p.Name)

@@ -4,6 +4,7 @@ package node
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,4 +135,25 @@ func TestConditionsOneByOne(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestHeadTellsTheLastGrant: of two grants of one view the last counts, in what
+// leaves and in the moment that the head tells, whichever is asked under.
+func TestHeadTellsTheLastGrant(t *testing.T) {
+	t.Parallel()
+	m, bob := viewers(t)
+	m.reads(m.at(11, 18, 0), 1, 2)
+	ask := GrantRequest{Name: "meter", To: "bob", View: daily}
+	first := do(m.person, Grant, ask).Grant
+	m.clock.advance(time.Hour)
+	m.reads(m.at(11, 18, 1), 4)
+	second := do(m.person, Grant, ask).Grant
+	do(bob, Fetch, FetchRequest{Grant: first.ID})
+	d, _ := bob.vault.Lookup("meter")
+	if head, _ := d.Latest(); head.Time != second.From.Unix() {
+		t.Errorf("the head is of %v, the grant of %v", time.Unix(head.Time, 0), second.From)
+	}
+	if rows := bob.rows("meter"); len(rows) != 1 || !strings.HasSuffix(rows[0], " 0.007") {
+		t.Errorf("fetched %q", rows)
+	}
 }

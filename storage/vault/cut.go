@@ -316,7 +316,7 @@ func (w *ViewWriter) Abort() {
 
 // DropViews forgets the views with objects of their own that keep declines, as
 // when the last grant of a view has ended, and their blocks die. It waits for
-// one of them that is being cut.
+// one of them that is being cut, and then asks again.
 func (v *Vault) DropViews(ctx context.Context, did crypto.DID, keep func(view string) bool) error {
 	if err := v.dropViews(ctx, did, keep); err != nil {
 		return fmt.Errorf("drop views of %s: %w", did.Short(), err)
@@ -333,19 +333,22 @@ func (v *Vault) dropViews(ctx context.Context, did crypto.DID, keep func(view st
 		if keep(view) {
 			continue
 		}
-		if err := v.dropView(ctx, viewKey{did, view}); err != nil {
+		if err := v.dropView(ctx, viewKey{did, view}, keep); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (v *Vault) dropView(ctx context.Context, key viewKey) error {
+func (v *Vault) dropView(ctx context.Context, key viewKey, keep func(view string) bool) error {
 	done, err := v.cutting.take(ctx, key)
 	if err != nil {
 		return err
 	}
 	defer done()
+	if keep(key.view) { // since its turn came
+		return nil
+	}
 	v.shape.Lock()
 	defer v.shape.Unlock()
 	d, err := v.find(key.dataset)

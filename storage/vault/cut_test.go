@@ -277,6 +277,44 @@ func TestViewNumbersAreItsOwn(t *testing.T) {
 	}
 }
 
+// TestViewGrantedMeanwhile: a view that was to be dropped and is wanted again
+// while it is being cut stays.
+func TestViewGrantedMeanwhile(t *testing.T) {
+	v := newVault(t, testOptions())
+	did := mustPut(t, v, Target{Name: "x"}, objects("log", "1")).Dataset.DID
+	mustCut(t, v, did, oneView, objects("rows/0", "old"))
+	w, err := v.BeginView(bg, did, oneView)
+	if err == nil {
+		err = w.Write("rows/0", []byte("new"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, dropped := make(chan bool), make(chan error)
+	go func() {
+		wanted := false
+		dropped <- v.DropViews(bg, did, func(string) bool {
+			if wanted {
+				return true
+			}
+			wanted = true
+			asked <- true
+			return false
+		})
+	}()
+	<-asked
+	h, err := w.Commit(bg, time.Unix(1e9, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-dropped; err != nil {
+		t.Fatal(err)
+	}
+	if last, ok := v.LastView(did, oneView); !ok || last.Head != h.Head {
+		t.Error("the view is gone")
+	}
+}
+
 // TestViewsUnderWay: nothing is swept meanwhile, data sets go on, and one that
 // is removed meanwhile gets no head.
 func TestViewsUnderWay(t *testing.T) {

@@ -42,6 +42,7 @@ mutants: ## each Sync taken out of the code alone: which test notices (ONLY=jour
 bench: ## how fast, beside others: goal and figure (TRABOULE_BENCH_FULL=1 for 1 GiB)
 	@{ $(GO) test -run '^TestIdleDay$$' -v -count 1 ./testnet/speed && \
 	   $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -count 3 -timeout 30m ./testnet/speed && \
+	   $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -count 3 ./node && \
 	   $(GO) test -run '^$$' -bench GoogleRecords -benchtime 1x -count 3 ./storage/importer && \
 	   $(GO) test -run '^$$' -bench 'Check|VerifySignature' -count 3 ./node/access ./protocol/ucan; } 2>&1 | $(GO) run ./.ci/figures
 

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -87,8 +88,18 @@ func (n *Node) query(ctx context.Context, q QueryRequest, progress func(Progress
 	r := queryResult(d, v)
 	r.By = q.By
 	src, atLast := allOf(set), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) // when all buckets are over
-	counts, err := v.Cut(ctx, src, v.Parts(src, atLast), func(_ view.Part, rows []record.Row) error { return out.rows(rows) })
-	r.Longer = counts.Longer
+	err = out.write(func(row func(string, record.Row) error) error {
+		counts, err := v.Cut(ctx, src, v.Parts(src, atLast), func(_ view.Part, rows []record.Row) error {
+			for _, r := range rows {
+				if err := row("", r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		r.Longer = counts.Longer
+		return err
+	})
 	return out.finish(r, about(err, "name", d.Name))
 }
 
@@ -238,13 +249,12 @@ const partSize = 64 << 10
 
 // rowWriter writes rows in a format, in parts.
 type rowWriter struct {
-	schema  *record.Schema
-	q       QueryRequest
-	send    func(Progress)
-	buffer  bytes.Buffer
-	csv     *csv.Writer
-	builder *record.Builder // of Parquet
-	count   int
+	schema *record.Schema
+	q      QueryRequest
+	send   func(Progress)
+	buffer bytes.Buffer
+	csv    *csv.Writer
+	count  int
 }
 
 func newRowWriter(s *record.Schema, q QueryRequest, send func(Progress)) (*rowWriter, error) {
@@ -260,29 +270,73 @@ func newRowWriter(s *record.Schema, q QueryRequest, send func(Progress)) (*rowWr
 			head = append(head, f.Name)
 		}
 		_ = w.csv.Write(head) // into memory
-	case "parquet":
-		w.builder = record.NewBuilder(s)
-	case "jsonl", "table":
+	case "jsonl", "table", "parquet":
 	default:
 		return nil, problem.New(problem.Usage, "usage.format", "value", q.Format)
 	}
 	return w, nil
 }
 
-func (w *rowWriter) rows(rows []record.Row) error {
-	for _, row := range rows {
-		if err := w.row("", row); err != nil {
+// write takes the rows that each hands over, which for Parquet it does twice.
+func (w *rowWriter) write(each func(row func(string, record.Row) error) error) error {
+	if w.q.Format != "parquet" {
+		return each(w.row)
+	}
+	more := error(nil)
+	err := record.WriteParquet(w, w.schema, func(fn func(*record.Batch) error) error {
+		b := record.NewBuilder(w.schema)
+		group := func() error {
+			if b.Len() == 0 {
+				return nil
+			}
+			defer b.Reset()
+			return fn(b.Batch())
+		}
+		w.count = 0
+		err := each(func(_ string, row record.Row) error {
+			if err := w.next(); err != nil {
+				return err
+			}
+			if b.Add(row); b.Full() {
+				return group()
+			}
+			return nil
+		})
+		if more = nil; errors.Is(err, errEnough) {
+			more, err = err, nil
+		}
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		return group()
+	})
+	return errors.Join(err, more)
 }
 
-func (w *rowWriter) row(number string, row record.Row) error {
+// next counts one more row, if the limit allows it.
+func (w *rowWriter) next() error {
 	if w.q.Limit > 0 && w.count == w.q.Limit {
 		return errEnough
 	}
 	w.count++
+	return nil
+}
+
+// Write sends bytes of a file.
+func (w *rowWriter) Write(b []byte) (int, error) {
+	for part := range slices.Chunk(b, partSize) {
+		w.buffer.Write(part)
+		if w.buffer.Len() >= partSize {
+			w.flush()
+		}
+	}
+	return len(b), nil
+}
+
+func (w *rowWriter) row(number string, row record.Row) error {
+	if err := w.next(); err != nil {
+		return err
+	}
 	switch w.q.Format {
 	case "csv":
 		_ = w.csv.Write(w.texts(number, row)) // into memory
@@ -299,11 +353,6 @@ func (w *rowWriter) row(number string, row record.Row) error {
 			line = append([]byte(`{"row":`+strconv.Quote(number)+`,`), line[1:]...)
 		}
 		w.buffer.Write(append(line, '\n'))
-	case "parquet":
-		if w.builder.Full() {
-			return problem.New(problem.Usage, "records.parquet-rows", "most", strconv.Itoa(record.MaxRows))
-		}
-		w.builder.Add(row)
 	}
 	if w.buffer.Len() >= partSize {
 		w.flush()
@@ -337,13 +386,6 @@ func (w *rowWriter) finish(r QueryResult, err error) (QueryResult, error) {
 	}
 	if w.csv != nil {
 		w.csv.Flush()
-	}
-	if w.builder != nil {
-		file, err := record.EncodeSegment(w.schema, w.builder.Batch())
-		if err != nil {
-			return QueryResult{}, err
-		}
-		w.buffer.Write(file)
 	}
 	w.flush()
 	r.Rows = w.count

@@ -71,6 +71,11 @@ func (f *folding) result(fold record.Fold, t record.Type) (v record.Value, ok bo
 		return record.Int(f.count), true
 	case f.count == 0:
 		return record.Null, true
+	case fold == record.Mean || f.large != nil:
+	case t == record.Integer:
+		return record.Int(f.sum), true
+	case f.sum > -1e18 && f.sum < 1e18: // as fit would find, at less cost
+		return record.Dec(f.sum, f.scale), true
 	}
 	sum := f.large
 	if sum == nil {

@@ -87,12 +87,16 @@ func (s *Set) batch(ctx context.Context, e extent, fields []int, span *Span) (*B
 	}
 	b := &Batch{Len: seg.Rows, Columns: make([]*Column, len(fields))}
 	b.number(e.numbers)
+	var when *Column // if it is asked for, not to be read twice
 	for i, f := range fields {
 		if b.Columns[i], err = seg.Column(f); err != nil {
 			return nil, fmt.Errorf("read %s: %w", e.path(), err)
 		}
+		if s.schema.Fields[f].Name == s.schema.Time {
+			when = b.Columns[i]
+		}
 	}
-	at, err := s.places(seg, e, counts, span)
+	at, err := s.places(seg, e, counts, span, when)
 	if err != nil || at == nil {
 		return b, err
 	}
@@ -103,8 +107,8 @@ func (s *Set) batch(ctx context.Context, e extent, fields []int, span *Span) (*B
 }
 
 // places are those in a segment of the rows that count and lie in the span;
-// nil for all.
-func (s *Set) places(seg *Segment, e extent, counts ranges, span *Span) ([]int, error) {
+// nil for all. when is its column of time, nil if it was not read yet.
+func (s *Set) places(seg *Segment, e extent, counts ranges, span *Span, when *Column) ([]int, error) {
 	whole := span == nil || e.dated == seg.Rows && span.From <= e.least && e.most < span.To ||
 		span.Undated && e.dated == 0
 	if whole && int(counts.count()) == seg.Rows {
@@ -114,10 +118,13 @@ func (s *Set) places(seg *Segment, e extent, counts ranges, span *Span) ([]int, 
 	if whole {
 		return at, nil
 	}
-	when, err := s.instants(seg)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", e.path(), err)
+	if when == nil {
+		var err error
+		if when, err = s.instants(seg); err != nil {
+			return nil, fmt.Errorf("read %s: %w", e.path(), err)
+		}
 	}
+	when = s.schema.instants(when)
 	return slices.DeleteFunc(at, func(i int) bool {
 		if when.Null(i) {
 			return !span.Undated

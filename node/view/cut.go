@@ -20,8 +20,8 @@ type Counts struct {
 }
 
 // mostValues is how many values of rows are gathered at once, of a part that
-// cannot be cut in smaller ones: about 100 MB.
-const mostValues = 3 << 20
+// cannot be cut in smaller ones: about 70 MB.
+const mostValues = 2 << 20
 
 // enough is about how many rows are gathered before they are handed on.
 const enough = 1 << 17
@@ -147,18 +147,21 @@ func (c *cutter) scan(ctx context.Context, src Source) error {
 	from, to := c.v.hint(c.from, c.to)
 	return src.Scan(ctx, c.v.fields, from, to, func(b *record.Batch) error {
 		c.selectRows(b)
-		if c.v.spec.Period == Raw {
-			c.keep(b)
-		} else {
+		if c.v.spec.Period != Raw {
 			c.group(b)
 			c.fold(b)
+		} else if c.kept += len(c.at); !c.tooMuch() {
+			c.keep(b)
 		}
-		if (c.size()+c.kept)*len(c.v.columns) > mostValues {
+		if c.tooMuch() {
 			return fmt.Errorf("%s, %s: %w", c.parts[0].Name, c.v.schema.Kind, record.ErrTooMuch)
 		}
 		return ctx.Err()
 	})
 }
+
+// tooMuch says whether more is gathered than there may be.
+func (c *cutter) tooMuch() bool { return (c.size()+c.kept)*len(c.v.columns) > mostValues }
 
 // selectRows finds the rows of a batch that are in the view.
 func (c *cutter) selectRows(b *record.Batch) {
@@ -214,7 +217,6 @@ func (c *cutter) keep(b *record.Batch) {
 		part := c.partOf(c.when[i])
 		c.raw[part] = append(c.raw[part], r)
 	}
-	c.kept += len(c.at)
 }
 
 func (c *cutter) partOf(micros int64) int {

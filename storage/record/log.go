@@ -322,11 +322,25 @@ func (s ranges) append(dst []byte) []byte {
 	return dst
 }
 
+// varints is how many there are: each ends with a byte below 128.
+func varints(b []byte) (n int) {
+	for _, c := range b {
+		if c < 0x80 {
+			n++
+		}
+	}
+	return n
+}
+
 // readRanges reads ranges of numbers below end, at most as many as are left, in
 // the one form there is.
 func readRanges(b []byte, end Number, left int) (s ranges, err error) {
-	r := byteReader{src: b}
-	at := Number(0)
+	n := varints(b) / 2
+	if n > left {
+		return nil, errRuns
+	}
+	r, at := byteReader{src: b}, Number(0)
+	s = slices.Grow(s, n)
 	for len(r.src) > 0 {
 		gap, count := Number(r.uvarint()), Number(r.uvarint())
 		if r.bad || gap > end || count == 0 || count > end || gap == 0 && len(s) > 0 {
@@ -336,9 +350,7 @@ func readRanges(b []byte, end Number, left int) (s ranges, err error) {
 		if at = next.End(); at > end {
 			return nil, errRows
 		}
-		if s = append(s, next); len(s) > left {
-			return nil, errRuns
-		}
+		s = append(s, next)
 	}
 	if string(s.append(nil)) != string(b) {
 		return nil, errRows
@@ -358,8 +370,12 @@ func appendPairs(dst []byte, all []pairs) []byte {
 }
 
 func readPairs(b []byte, end Number, left int) (all []pairs, err error) {
-	r := byteReader{src: b}
-	old, new := Number(0), int64(0)
+	n := varints(b) / 3
+	if n > left {
+		return nil, errRuns
+	}
+	r, old, new := byteReader{src: b}, Number(0), int64(0)
+	all = slices.Grow(all, n)
 	for len(r.src) > 0 {
 		gap, delta, count := Number(r.uvarint()), r.varint(), Number(r.uvarint())
 		if r.bad || gap > end || count == 0 || count > end || delta > math.MaxInt64/2 || delta < math.MinInt64/2 {
@@ -370,9 +386,7 @@ func readPairs(b []byte, end Number, left int) (all []pairs, err error) {
 		if p.New > end || Number(new) > end || old > end || gap == 0 && delta == 0 && len(all) > 0 {
 			return nil, errRows
 		}
-		if all = append(all, p); len(all) > left {
-			return nil, errRuns
-		}
+		all = append(all, p)
 	}
 	if string(appendPairs(nil, all)) != string(b) {
 		return nil, errRows

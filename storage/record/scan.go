@@ -243,7 +243,7 @@ type merge struct {
 
 // mostOpen is how many bytes of segments whose rows are of one time are open at
 // once. Some of the largest fit. Tests make it small.
-var mostOpen = 160 << 20
+var mostOpen = 64 << 20
 
 // size is about how many bytes a batch has.
 func (b *Batch) size() (n int) {

@@ -16,7 +16,7 @@ const (
 	MaxRows    = 131072   // rows
 	MaxSegment = 64 << 20 // bytes, decoded: all columns together
 	maxCells   = 2 << 20  // rows times fields, of those written
-	maxRead    = 4 << 20  // rows times fields, of those read
+	maxRead    = 3 << 20  // rows times fields, of those read
 	maxTexts   = 32 << 20 // bytes of the texts of one segment
 )
 
@@ -43,6 +43,14 @@ type chunk struct {
 	dictionary int64 // offset of the page; 0 for none
 	data       int64 // offset of the page
 	size       int   // decoded
+}
+
+// most is how many bytes so many rows of the column can take, decoded.
+func (c chunk) most(rows int64) int64 {
+	if c.physical == format.ByteArray {
+		return rows*(MaxText+16) + 4096
+	}
+	return rows*20 + 4096
 }
 
 // EncodeSegment writes rows of a schema as a segment. They are at most
@@ -105,7 +113,7 @@ func (seg *Segment) describe(meta node) error {
 			physical: format.Type(leaf.at(1).n), width: int(leaf.at(2).n), scale: int(leaf.at(7).n),
 			optional: leaf.at(3).n == int64(format.Optional), dictionary: m.at(11).n, data: m.at(9).n, size: int(m.at(6).n),
 		}
-		if left -= int64(c.size); c.size < 0 || left < 0 || c.scale < 0 || c.scale > MaxDigits || m.at(5).n != rows {
+		if left -= int64(c.size); c.size < 0 || left < 0 || int64(c.size) > c.most(rows) || c.scale < 0 || c.scale > MaxDigits || m.at(5).n != rows {
 			return fmt.Errorf("column %q: larger than a segment may be, or not of %d rows", clip(name), rows)
 		}
 		if _, twice := seg.chunks[name]; twice {

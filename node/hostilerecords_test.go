@@ -310,11 +310,19 @@ func (m meter) serve(name string, o objectsInMemory) func(context.Context) (vaul
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	r := vault.ViewRequest{Dataset: d.DID, View: name, Time: m.now()}
-	for path, content := range o {
-		r.Put = append(r.Put, vault.Object{Path: path, Content: content})
+	return func(ctx context.Context) (vault.SignedHead, error) {
+		w, err := m.vault.BeginView(ctx, d.DID, name)
+		if err != nil {
+			return vault.SignedHead{}, err
+		}
+		defer w.Abort()
+		for path, content := range o {
+			if err := w.Write(path, content); err != nil {
+				return vault.SignedHead{}, err
+			}
+		}
+		return w.Commit(ctx, m.now())
 	}
-	return func(ctx context.Context) (vault.SignedHead, error) { return m.vault.PutView(ctx, r) }
 }
 
 // cut is another view of the meter.

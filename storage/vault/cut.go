@@ -3,7 +3,6 @@
 package vault
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,41 +33,6 @@ import (
 // cutsKept is how many heads of a view stay: the newest, and the one before,
 // which somebody may still be fetching.
 const cutsKept = 2
-
-// ViewRequest is what a view with objects of its own is to hold.
-type ViewRequest struct {
-	Dataset crypto.DID
-	View    string    // what [storage.RowsView] returns
-	Put     []Object  // its objects
-	Keep    []string  // and those that stay as they were in its last head
-	Time    time.Time // that the head tells; default now
-}
-
-// PutView makes a head of a view that holds these objects and no others. When
-// they are those of the last head, in the same generation, it returns that one
-// and writes nothing. What the head names is durable.
-func (v *Vault) PutView(ctx context.Context, r ViewRequest) (SignedHead, error) {
-	w, err := v.BeginView(ctx, r.Dataset, r.View)
-	if err != nil {
-		return SignedHead{}, err
-	}
-	defer w.Abort()
-	for _, path := range r.Keep {
-		if err := w.Keep(path); err != nil {
-			return SignedHead{}, err
-		}
-	}
-	for _, o := range r.Put {
-		if err := w.Write(o.Path, o.Content); err != nil {
-			return SignedHead{}, err
-		}
-	}
-	at := r.Time
-	if at.IsZero() {
-		at = v.opt.Now()
-	}
-	return w.Commit(ctx, at)
-}
 
 // LastView is the newest head of a view with objects of its own, as it was last
 // put: it need not be what the view would show now.
@@ -166,17 +130,6 @@ func (w *ViewWriter) before() (list []storage.Entry, err error) {
 
 // View is the name of the view.
 func (w *ViewWriter) View() string { return w.view }
-
-// Last lists what the last head has, by path; nothing when there is none, or
-// none that can be read.
-func (w *ViewWriter) Last() []ObjectInfo {
-	list := []ObjectInfo{}
-	for path, e := range w.old {
-		list = append(list, ObjectInfo{Path: path, Size: e.Size, ID: identity(e)})
-	}
-	slices.SortFunc(list, func(a, b ObjectInfo) int { return cmp.Compare(a.Path, b.Path) })
-	return list
-}
 
 // Keep takes over an object as it was in the last head. The errors are
 // [ErrNoPath], and [ErrMissing] when it cannot be read any more: then it has to

@@ -11,7 +11,7 @@
 // mirror a folder ([Vault.Add]), and of records, which are objects that a caller
 // hands over ([Vault.Put], [Vault.Begin]); their versions and generations; views
 // of them, of paths ([Vault.ViewHead]) and with objects of their own
-// ([Vault.PutView]); data sets received from others; and the order in which
+// ([Vault.BeginView]); data sets received from others; and the order in which
 // things become durable: blocks, then journal, then memory, then index.
 //
 // It does not know grants, contacts or networks: what the node has to remember

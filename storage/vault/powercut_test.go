@@ -228,9 +228,9 @@ func (b *busy) giveUp(to Target) error {
 func (b *busy) cut(name string) {
 	b.t.Helper()
 	var h SignedHead
-	q := ViewRequest{Dataset: b.sets[name].did, View: oneView, Put: b.someObjects(), Time: time.Unix(1e9, 0)}
+	q := viewRequest{Dataset: b.sets[name].did, View: oneView, Put: b.someObjects(), Time: time.Unix(1e9, 0)}
 	b.act("cut", name, func() (err error) {
-		h, err = b.v.PutView(bg, q)
+		h, err = putView(bg, b.v, q)
 		return err
 	}, func() {
 		s := b.sets[name]

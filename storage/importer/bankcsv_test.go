@@ -59,7 +59,7 @@ func TestBankTables(t *testing.T) {
 		{name: "day or month", in: "Date,Description,Amount\n03/04/2026,A,1.50\n", refused: "dates-open"},
 		{name: "day or month, said", in: "Date,Description,Amount\n03/04/2026,A,1.50\n", o: Options{Dates: "mdy", Account: "PEL", Currency: "EUR"}, want: []string{`"date":"2026-03-04" | "account":"PEL" | "currency":"EUR"`}},
 		{name: "bad rows, remarks, headings again", in: "Date;Libellé;Montant;Solde\n13/01/2026;A;1,50;\nxx12;B;1,00;\n13/01/2026;C;;\n13/01/2026;D;1,5x;\n31/09/2026;E;1,00;\n13/01/2026;F;1,00;;;zu viel\n;;;\nTotal;;2,50;\nDate;Libellé;Montant;Solde\n13/01/2026;Solde initial;;12,00\nFin du relevé\n",
-			want: []string{`"amount":1.5`}, rejected: []string{"3 date", "4 row", "5 number", "6 no-such-day", "7 columns"}},
+			want: []string{`"amount":1.5`}, rejected: []string{"3 date", "4 missing", "5 number", "6 no-such-day", "7 columns"}},
 		{name: "formulas stay text", in: "Date;Libellé;Montant\n13/01/2026;=1+1;1,50\n13/01/2026;\"=HYPERLINK(\"\"x\"\")\";1,50\n", want: []string{`"label":"=1+1"`, `"label":"=HYPERLINK(\"x\")"`}},
 		{name: "UTF-16", in: "\xff\xfe" + strings.Join(strings.Split("Date;Label;Amount\n13/01/2026;A;1,50\n", ""), "\x00") + "\x00", want: []string{`"amount":1.5`}},
 		{name: "health", in: "Date;Libellé;Montant\n13/01/2026;VIR CPAM;1,50\n13/01/2026;HARMONIE MUTUELLE;1,50\n", want: []string{`"amount":1.5`, `"amount":1.5`}, warned: []string{"bank-health"}},

@@ -57,7 +57,7 @@ func TestCAMTTraps(t *testing.T) {
 		{name: "what is not booked yet", in: camtOf(camtStmt(one, camtEntry("1", "CRDT", "<Sts><Cd>PDNG</Cd></Sts>"), camtEntry("1", "CRDT", "<Sts>INFO</Sts>"), camtEntry("1", "CRDT", "<Sts><Cd>BOOK</Cd></Sts>"))),
 			want: []string{plain, `"amount":1`}, rejected: []string{"2 not-booked", "3 not-booked"}},
 		{name: "bad entries", in: camtOf(camtStmt(one, camtEntry("x", "CRDT", ""), camtEntry("1", "", ""), camtEntry("1", "CRDT", "<BookgDt><Dt>2026-02-30</Dt></BookgDt>"), "<Ntry><CdtDbtInd>CRDT</CdtDbtInd></Ntry>", camtEntry("1", "CRDT", "<BookgDt></BookgDt>"))),
-			want: []string{plain}, rejected: []string{"2 number", "3 missing", "4 no-such-day", "5 missing", "6 row"}},
+			want: []string{plain}, rejected: []string{"2 number", "3 missing", "4 no-such-day", "5 missing", "6 missing"}},
 		{name: "two that share a reference", in: camtOf(camtStmt(one, strings.Replace(one, "8.85", "9.85", 1))), want: []string{plain, `"vendorId":"R1" | "amount":-9.85`}},
 		{name: "health", in: camtOf(camtStmt(camtEntry("9", "CRDT", detail("<RmtInf><Ustrd>REMBOURSEMENT AMELI</Ustrd></RmtInf>")))), want: []string{`"amount":9`}, warned: []string{"bank-health"}},
 		{name: "no account", in: strings.Replace(camtOf(camtStmt(one)), camtAccount, "", 1), refused: "no-account"},

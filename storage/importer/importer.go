@@ -172,11 +172,8 @@ func (r *Rows) Add(line int, values ...record.Value) error {
 	for i, v := range values {
 		r.row[r.places[i]] = v
 	}
-	if err := r.tally.schema.Check(r.row); errors.Is(err, record.ErrTooLong) {
-		r.sink.Reject(line, Why("text-too-long", "limit", itoa(record.MaxText)).Because(err))
-		return nil
-	} else if err != nil {
-		r.sink.Reject(line, Why("row", "kind", r.tally.schema.Kind, "what", err.Error()))
+	if why := fault(r.tally.schema, r.row); why != nil {
+		r.sink.Reject(line, why)
 		return nil
 	}
 	if why := r.broken(); why != nil {
@@ -215,6 +212,23 @@ func Broken(rules *catalogue.Rules, kind string, row []byte) *Reason {
 		return Why("rule-row", "rule", w.Rule, "kind", kind).Because(err)
 	}
 	return Why("rule", "field", w.Field, "value", w.Got, "rule", w.Rule, "kind", kind).Because(err)
+}
+
+// fault is what [record.Schema.Check] finds wrong with a row, in words for people.
+func fault(kind *record.Schema, row record.Row) *Reason {
+	err := kind.Check(row)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, record.ErrTooLong):
+		return Why("text-too-long", "limit", itoa(record.MaxText)).Because(err)
+	}
+	for i, f := range kind.Fields {
+		if f.Required && row[i].IsNull() {
+			return Why("missing", "field", f.Name)
+		}
+	}
+	return Why("row", "kind", kind.Kind, "what", err.Error())
 }
 
 // Reject leaves a row out.

@@ -68,7 +68,7 @@ func TestMappedIntoAnyKind(t *testing.T) {
 	for _, x := range r.Rejected {
 		codes = append(codes, itoa(x.Line)+" "+x.Reason.Code)
 	}
-	if diff := cmp.Diff([]string{"6 no-such-time", "7 number", "8 number", "9 value", "10 value", "11 row", "12 columns"}, codes); diff != "" {
+	if diff := cmp.Diff([]string{"6 no-such-time", "7 number", "8 number", "9 value", "10 value", "11 missing", "12 columns"}, codes); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -242,7 +242,7 @@ func TestTableByNames(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{
 		`4 rule hive a pattern: "^[A-Z]$"`, `5 rule weight -0.1 minimum: 0`, `6 rule weight 200 exclusiveMaximum: 200`, `7 rule bees 25 multipleOf: 10`,
-		`8 rule state angry enum: ["calm","swarming"]`, `9 rule-missing bees`, `10 row`,
+		`8 rule state angry enum: ["calm","swarming"]`, `9 rule-missing bees`, `10 missing hive`,
 	}, told); diff != "" {
 		t.Error(diff)
 	}

@@ -142,7 +142,7 @@ func TestMesinfosCatalogue(t *testing.T) {
 "q:5": {"@id": "q:5", "label": "B", "updateLatency": "T0S"}, "q:6": {"label": "no id"}}`)
 	want := []string{
 		`catalogue {"id":"q:1","type":"q:2\nobject","label":"A","updateFrequency":"P1Y","example":"2.5","properties":"q:3\nq:4"}`,
-		`catalogue {"id":"q:5","label":"B"}`, `line 2: row `}
+		`catalogue {"id":"q:5","label":"B"}`, `line 2: missing `}
 	if d := cmp.Diff(want, got); d != "" || len(r.Warnings) != 1 || r.Warnings[0].Reason.Code != "promise" {
 		t.Errorf("%s; warnings %v", d, r.Warnings)
 	}

@@ -44,7 +44,7 @@ func TestOFXTraps(t *testing.T) {
 		{name: "pending, and corrections", in: ofxOf(ofxRow + "<STMTTRN><CORRECTFITID>F0<CORRECTACTION>DELETE<DTPOSTED>20260203<TRNAMT>-1</STMTTRN>\n</BANKTRANLIST><BANKTRANLISTP><STMTTRNP><TRNAMT>-5</STMTTRNP></BANKTRANLISTP>"),
 			want: []string{plain}, rejected: []string{"9 correction", "10 not-booked"}},
 		{name: "no day, no amount, no number", in: ofxOf(ofxRow + "<STMTTRN><TRNAMT>-1</STMTTRN>\n<STMTTRN><DTPOSTED>20260203</STMTTRN>\n<STMTTRN><DTPOSTED>20260231<TRNAMT>1</STMTTRN>\n<STMTTRN><DTPOSTED>20260203<TRNAMT>abc</STMTTRN>\n"),
-			want: []string{plain}, rejected: []string{"9 row", "10 row", "11 no-such-day", "12 number"}},
+			want: []string{plain}, rejected: []string{"9 missing", "10 missing", "11 no-such-day", "12 number"}},
 		{name: "a formula", in: row("<DTPOSTED>20260203<TRNAMT>-1<NAME>=HYPERLINK(1)"), want: []string{`"label":"=HYPERLINK(1)"`}},
 		{name: "health", in: row("<DTPOSTED>20260203<TRNAMT>5<NAME>VIR CPAM LYON"), want: []string{`"amount":5`}, warned: []string{"bank-health"}},
 		{name: "a very long name", in: ofxOf("<STMTTRN><DTPOSTED>20260203<TRNAMT>-1<NAME>" + strings.Repeat("x", 100_000) + "</STMTTRN>\n" + ofxRow), want: []string{plain}, rejected: []string{"8 text-too-long"}},

@@ -26,7 +26,7 @@ func TestQIFTraps(t *testing.T) {
 		{name: "investments", in: "!Type:Invst\nD31/1/26\nNBuy\nYX\nT1\n^\n", refused: "investment"},
 		{name: "investments beside", in: "!Type:Bank\nD31/1/26\nT1\n^\n!Type:Invst\nD31/1/26\nNBuy\nT1\n^\n", want: []string{`"amount":1`}, warned: []string{"investment-left-out"}},
 		{name: "dates glued to texts", in: "!Type:Bank\nD03/25/099Share Withdrawal\nT-1\n^\n", refused: "no-dates"},
-		{name: "some bad rows", in: "!Type:Bank\nD31/1/26\nT1\n^\nDx\nT1\n^\nD31/1/26\nPA\n^\nD31/1/26\nT1x\n^\nD30/2/26\nT1\n^\n", want: []string{`"amount":1`}, rejected: []string{"5 date", "8 row", "11 number", "14 no-such-day"}},
+		{name: "some bad rows", in: "!Type:Bank\nD31/1/26\nT1\n^\nDx\nT1\n^\nD31/1/26\nPA\n^\nD31/1/26\nT1x\n^\nD30/2/26\nT1\n^\n", want: []string{`"amount":1`}, rejected: []string{"5 date", "8 missing", "11 number", "14 no-such-day"}},
 		{name: "cut", in: "!Type:Bank\nD31/1/26\nT1\n^\nD31/1/26\nT12", want: []string{`"amount":1`}, rejected: []string{"5 cut"}},
 		{name: "health", in: "!Type:Bank\nD31/1/26\nT1\nPPharmacie\n^\n", want: []string{`"amount":1`}, warned: []string{"bank-health"}},
 		{name: "categories alone", in: "!Type:Cat\nNFood\nE\n^\n", refused: "no-statement"},

@@ -87,6 +87,8 @@ var folds = []Fold{Sum, Mean, Min, Max, Count}
 var (
 	goodKind  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	goodField = regexp.MustCompile(`^[a-z][a-zA-Z0-9]*$`)
+
+	isCurrency = regexp.MustCompile(`^[A-Z]{3}$`) // or the name of a field, which begins small
 )
 
 // KindURN begins the "$id" of a schema; its kind follows.
@@ -102,7 +104,6 @@ type document struct {
 	Notes       notes         `json:"traboule"`
 	Properties  orderedFields `json:"properties"`
 	Required    []string      `json:"required"`
-	Additional  *bool         `json:"additionalProperties"`
 }
 
 type notes struct {
@@ -308,7 +309,7 @@ func (s *Schema) consistent(required []string) error {
 		errs = append(errs, refer("end", s.End, Instant, Day))
 	}
 	for _, f := range s.Fields {
-		if f.Currency != "" && (len(f.Currency) != 3 || f.Currency[0] > 'Z') {
+		if f.Currency != "" && !isCurrency.MatchString(f.Currency) {
 			errs = append(errs, refer("currency of "+f.Name, f.Currency, Text))
 		}
 	}

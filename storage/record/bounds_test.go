@@ -61,9 +61,9 @@ func TestValuesOfASegment(t *testing.T) {
 	}
 }
 
-// crowded is a data set of n segments of 100 rows, a thousand seconds apart; each
+// crowded is a data set of n segments of 100 rows, so many seconds apart; each
 // begins so many seconds after the one before.
-func crowded(t *testing.T, n, after int) *Set {
+func crowded(t *testing.T, n, after, apart int) *Set {
 	t.Helper()
 	objects, s := store{}, positionsSchema(t)
 	made := NewSnapshot(s)
@@ -72,7 +72,7 @@ func crowded(t *testing.T, n, after int) *Set {
 		var rows []Row
 		for j := range 100 {
 			r := make(Row, len(s.Fields))
-			r[at] = At(time.Unix(int64(1000*j+after*i), 0))
+			r[at] = At(time.Unix(int64(apart*j+after*i), 0))
 			rows = append(rows, r)
 		}
 		if err := made.Put(objects, Number(1000*i), rows); err != nil {
@@ -87,36 +87,51 @@ func crowded(t *testing.T, n, after int) *Set {
 }
 
 // Segments whose rows are of the same time are open together as long as they
-// fit into memory, and are let go of.
+// fit into memory. What does not fit is read again when it is its turn, and the
+// order is the same. Rows of one instant cannot be parted.
 func TestCrowdedSegments(t *testing.T) {
 	const n = 50
-	set, rows := crowded(t, n, 1), 0
+	set := crowded(t, n, 1, 1000)
+	want := numbered(t, set, Query{})
 	fields, _ := Query{}.fields(set.schema)
-	m := merge{set: set, fields: fields, waiting: set.extents(Query{})}
+	m := merge{set: set, fields: fields, waiting: []turn{{set.log.segments[0], 0}}}
 	if _, err := m.next(context.Background()); err != nil || m.held == 0 {
 		t.Fatalf("%d bytes are held: %v", m.held, err)
 	}
-	mostOpen = 4 * m.held
 	defer func(was int) { mostOpen = was }(mostOpen)
-	err := set.Rows(t.Context(), Query{}, func(Number, Row) error { rows++; return nil })
-	if !errors.Is(err, ErrTooMuch) {
-		t.Errorf("%d segments of one time, with room for a few: %d rows, %v", n, rows, err)
+	for _, room := range []int{1, 2, 4, n - 1} {
+		mostOpen = room * m.held
+		if got := numbered(t, set, Query{}); !slices.Equal(got, want) {
+			t.Errorf("with room for %d segments of %d: %d rows, of %d, or in another order", room, n, len(got), len(want))
+		}
+		half := Query{Span: &Span{From: 20_000_000_000, To: 50_000_000_000}}
+		if got := numbered(t, set, half); len(got) != 1500 {
+			t.Errorf("of a part, with room for %d: %d rows", room, len(got))
+		}
 	}
-	rows = 0
-	err = crowded(t, n, 100_000).Rows(t.Context(), Query{}, func(Number, Row) error { rows++; return nil })
-	if err != nil || rows != 100*n {
-		t.Errorf("%d segments one after the other, with room for a few: %d rows, %v", n, rows, err)
+	mostOpen = m.held
+	if got := numbered(t, crowded(t, n, 0, 0), Query{}); len(got) != 100*n || !slices.IsSorted(got) {
+		t.Errorf("all of one instant: %d rows, or not in the order of their numbers", len(got))
 	}
-	mostOpen, rows = 2*n*m.held, 0
-	err = set.Rows(t.Context(), Query{}, func(Number, Row) error { rows++; return nil })
-	if err != nil || rows != 100*n {
-		t.Errorf("with room for all: %d rows, %v", rows, err)
+	one := crowded(t, 1, 0, 0)
+	mostOpen--
+	if err := one.Rows(t.Context(), Query{}, func(Number, Row) error { return nil }); !errors.Is(err, ErrTooMuch) {
+		t.Errorf("rows of one instant that do not fit: %v", err)
 	}
+}
+
+// numbered are the numbers of the rows asked for, in their order.
+func numbered(t *testing.T, s *Set, q Query) (list []Number) {
+	t.Helper()
+	if err := s.Rows(t.Context(), q, func(n Number, _ Row) error { list = append(list, n); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 // What the log says of a segment is held against the segment.
 func TestVerify(t *testing.T) {
-	if err := crowded(t, 3, 1).Verify(t.Context()); err != nil {
+	if err := crowded(t, 3, 1, 1000).Verify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for what, change := range map[string]func(*extent){
@@ -126,7 +141,7 @@ func TestVerify(t *testing.T) {
 		"a row more":       func(e *extent) { e.numbers = ranges{{e.first(), e.numbers.count() + 1}} },
 		"another place":    func(e *extent) { e.numbers = ranges{{e.first() + 1, e.numbers.count()}} },
 	} {
-		set := crowded(t, 3, 1)
+		set := crowded(t, 3, 1, 1000)
 		change(&set.log.segments[1])
 		if err := set.Verify(t.Context()); err == nil {
 			t.Errorf("%s: nothing is wrong", what)

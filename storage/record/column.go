@@ -106,6 +106,28 @@ func (c *Column) pick(at []int) *Column {
 	return out
 }
 
+// compact is the same column, whose texts are no more than those it has.
+func (c *Column) compact() *Column {
+	if c.Dict == nil {
+		return c
+	}
+	out := *c
+	out.Dict, out.Index = nil, make([]uint32, len(c.Index))
+	places := map[uint32]uint32{}
+	for i, at := range c.Index {
+		if c.Null(i) {
+			continue
+		}
+		place, ok := places[at]
+		if !ok {
+			place = uint32(len(out.Dict))
+			places[at], out.Dict = place, append(out.Dict, strings.Clone(c.Dict[at]))
+		}
+		out.Index[i] = place
+	}
+	return &out
+}
+
 func pick[T any](from []T, at []int) []T {
 	if from == nil {
 		return nil

@@ -26,8 +26,8 @@ var (
 	aDay     = regexp.MustCompile(dayPattern)
 	anAmount = regexp.MustCompile(amountPattern)
 
-	// billDays are what stands around the day of a bill, the surest first.
-	billDays = []*regexp.Regexp{
+	// dateWords are what stands around the day of a bill, the surest first.
+	dateWords = []*regexp.Regexp{
 		regexp.MustCompile(`(?:date de (?:la |votre )?facture|date d'(?:emission|edition|etablissement)|date facture|invoice date|date of issue|facture(?: n\S* ?\S+)? (?:du|le|en date du)|avoir(?: n\S* ?\S+)? du|emise? le|etablie? le|editee? le)\W*` + dayPattern),
 		regexp.MustCompile(`^(?:[\pL' -]+, ?)?le ` + dayPattern + `\.?$`),
 		regexp.MustCompile(`^(?:[^d]|d[^u]|du[^ ])*\bau ` + dayPattern), // not "du … au …", which is a span
@@ -43,6 +43,9 @@ var (
 
 	billNumber = regexp.MustCompile(`(?i)(?:facture\s*n[°ºo]\.?|n[°ºo]\s*(?:de\s+)?(?:la\s+)?facture|num[ée]ro\s+de\s+facture|invoice\s+(?:no\.?|number))\s*[:\s]*([A-Z0-9][A-Z0-9/_.-]{3,})`)
 	creditNote = regexp.MustCompile(`\bavoir n|facture d'avoir|note de credit|\bcredit note\b`)
+
+	// frenchBill are words that no English bill has: its days have the day first.
+	frenchBill = regexp.MustCompile(`\b(?:factures?|facturation|montant|prelev\w+|echeance|t\.?t\.?c|toutes taxes|hors taxes?|a (?:payer|regler)|emise? le|virements?|remboursements?|janvier|fevrier|avril|juin|juillet|aout|septembre|octobre|novembre|decembre)\b`)
 
 	refundPaid   = regexp.MustCompile(`^(?:somme|montant) (?:viree?|versee?|remboursee?)\b.*?\ble ` + dayPattern)
 	refundDetail = regexp.MustCompile(`^` + dayPattern + `\t([^\t]*\pL[^\t]*)\t`)
@@ -70,6 +73,10 @@ func readBill(pages [][]string, o Options, to *Sink) error {
 	for _, page := range pages {
 		papers = append(papers, paperOf(page))
 	}
+	var err error
+	if o.Dates, err = billOrder(papers, o); err != nil {
+		return err
+	}
 	date, err := billDate(papers, o)
 	if err != nil {
 		return err
@@ -87,11 +94,44 @@ func readBill(pages [][]string, o Options, to *Sink) error {
 	return b.one(to)
 }
 
+// billOrder is the order of day and month on a bill: what the user said, that of
+// French where its words are French, else what its days tell. Where they leave
+// it open and the days that would be kept depend on it, the user is asked.
+func billOrder(papers []paper, o Options) (string, error) {
+	var votes dateVotes
+	for _, p := range papers {
+		for _, line := range p.folded {
+			if frenchBill.MatchString(line) && o.Dates == "" {
+				o.Dates = "dmy"
+			}
+			for _, day := range aDay.FindAllString(line, -1) {
+				votes.see(day)
+			}
+		}
+	}
+	order, err := votes.order(o.Dates)
+	if err != nil && slices.Equal(billDays(papers, "dmy"), billDays(papers, "mdy")) {
+		return "dmy", nil
+	}
+	return order, err
+}
+
+// billDays are the days that a bill would be kept with, read in one order.
+func billDays(papers []paper, order string) (list []record.Value) {
+	o := Options{Dates: order}
+	date, _ := billDate(papers, o)
+	list = append(list, date)
+	for _, p := range papers {
+		list = append(list, daysAfter(p.folded, paidDay, o)...)
+	}
+	return list
+}
+
 // billDate is the day of the bill, by the surest words on the first page that
 // has any.
 func billDate(papers []paper, o Options) (record.Value, error) {
 	for _, p := range papers {
-		for _, words := range billDays {
+		for _, words := range dateWords {
 			v, other := theOne(daysAfter(p.folded, words, o))
 			if !other.IsNull() {
 				return record.Null, Why("bill-dates", "one", v.String(), "other", other.String())

@@ -52,6 +52,42 @@ func TestBills(t *testing.T) {
 	}
 }
 
+// An English bill whose days leave their order open is asked about, unless what
+// it says tells; a French one has the day first.
+func TestBillDayOrder(t *testing.T) {
+	bill := func(date string, more ...string) string {
+		return onPaper("", append([]string{"Invoice date: " + date, "Invoice total 45.00"}, more...))
+	}
+	read := func(date string) []string {
+		return []string{"bills date=" + date + " amount=45 isRefund=false"}
+	}
+	open := []string{"refused: dates-open"}
+	tests := []struct {
+		name, in string
+		said     string
+		want     []string
+	}{
+		{"left open", bill("03/04/2026"), "", open},
+		{"said", bill("03/04/2026"), "dmy", read("2026-04-03")},
+		{"said otherwise", bill("03/04/2026"), "mdy", read("2026-03-04")},
+		{"a 25th of April tells", bill("03/04/2026", "Period to 25/04/2026"), "", read("2026-04-03")},
+		{"an April 25th tells", bill("03/04/2026", "Period to 04/25/2026"), "", read("2026-03-04")},
+		{"both tell", bill("03/04/2026", "Period 03/25/2026 to 25/04/2026"), "", []string{"refused: dates-mixed"}},
+		{"itself", bill("25/04/2026"), "", read("2026-04-25")},
+		{"itself otherwise", bill("04/25/2026"), "", read("2026-04-25")},
+		{"the same either way", bill("04/04/2026"), "", read("2026-04-04")},
+		{"no figures for the month", bill("3 April 2026"), "", read("2026-04-03")},
+		{"the year first", bill("2026-04-03"), "", read("2026-04-03")},
+		{"open where nothing is kept", bill("3 April 2026", "Meter read 03/04/2026"), "", read("2026-04-03")},
+		{"open where it is to be paid", bill("3 April 2026", "Due date 05/04/2026"), "", open},
+		{"French words", onPaper("", []string{"Facture du 03/04/2026", "Total TTC 45,00"}), "", read("2026-04-03")},
+		{"French words elsewhere", bill("03/04/2026", "Montant 45,00"), "", read("2026-04-03")},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { same(t, took(t, tt.in, Options{Dates: tt.said}), tt.want...) })
+	}
+}
+
 // A statement of refunds gives what each transfer refunds; a transfer of
 // another statement is rejected, and a total that fits nothing is told.
 func TestRefunds(t *testing.T) {

@@ -301,21 +301,84 @@ func TestEnedisIndex(t *testing.T) {
 func TestWater(t *testing.T) {
 	head := "Date de relevé;Index relevé (litres);Consommation du jour (litres);Index Mesuré/Estimé\r\n"
 	in := head + "13/05/2026 12:00;2043608;71;Mesuré\r\n14/05/2026 12:00;2043608;;Estimé\r\n15/05/2026 12:00;2 043 608;0;Estimé\r\n31/09/2026 12:00;1;1;\r\n"
-	want := []string{`water-daily {"day":"2026-05-13","at":"2026-05-13T10:00:00Z","volume":0.071,"index":2043.608,"quality":"Mesuré"}`,
-		`water-daily {"day":"2026-05-15","at":"2026-05-15T10:00:00Z","volume":0,"index":2043.608,"quality":"Estimé"}`, "rejected 3: no-value", "rejected 5: no-such-day"}
+	want := []string{`water-daily {"day":"2026-05-13","at":"2026-05-13T10:00:00Z","volume":0.071,"index":2043.608,"quality":"Mesuré"}`, "rejected 3: no-value", "rejected 5: no-such-day", "rejected 4: zero-at-the-end"}
 	reads(t, placed(t, "veolia-csv", in, Options{}), want...)
 	reads(t, placed(t, "veolia-csv", strings.NewReplacer("é", "\xe9").Replace(in), Options{}), want...)
-	r, _ := readContent(t, in, Options{})
-	if len(r.Warnings) != 1 || r.Warnings[0].Reason.Code != "zero-at-the-end" || r.Warnings[0].Reason.Args["day"] != "2026-05-15" {
-		t.Errorf("warned of %v", r.Warnings)
-	}
 	reads(t, placed(t, "veolia-csv", "Date de relevé;Consommation du jour (m3)\n13/05/2026;0,071\n", Options{}), `water-daily {"day":"2026-05-13","volume":0.071}`)
 	reads(t, placed(t, "veolia-csv", "Date de relevé;Consommation du jour\n13/05/2026;71\n", Options{}), "refused: unit")
-	if r, _ := readContent(t, head+"15/05/2026 12:00;2;0;\n13/05/2026 12:00;1;1;\n14/05/2026 12:00;1;0;\n", Options{}); len(r.Warnings) != 1 {
-		t.Errorf("newest first: warned of %v", r.Warnings)
+}
+
+// A 0 is a day without water where a later day says more, or the file goes on
+// for longer than publishing takes; else it may be no reading at all.
+func TestWaterZeros(t *testing.T) {
+	for name, tt := range map[string]struct{ volumes, days, left string }{
+		"between":           {"5 0 7", "01=5 02=0 03=7", ""},
+		"at the end":        {"5 0 7 0 0", "01=5 02=0 03=7", "5 6"},
+		"away for long":     {"5 0 0 0 0 0 0 0 0 0 0", "01=5 02=0 03=0", "5 6 7 8 9 10 11 12"},
+		"nobody lives here": {"0 0 0 0 0 0 0 0 0 0", "01=0 02=0", "4 5 6 7 8 9 10 11"},
+		"back after long":   {"5 0 0 0 0 0 0 0 0 0 3", "01=5 02=0 03=0 04=0 05=0 06=0 07=0 08=0 09=0 10=0 11=3", ""},
+	} {
+		lines := []string{}
+		for i, v := range strings.Fields(tt.volumes) {
+			lines = append(lines, fmt.Sprintf("%02d/05/2026;%s", i+1, v))
+		}
+		read := func(lines []string) (days, left []string) {
+			r, rows := take(t, "Date de relevé;Consommation du jour (m3)\n"+strings.Join(lines, "\n")+"\n", Options{})
+			for _, row := range rows {
+				day, _ := row.kind.Index("day")
+				volume, _ := row.kind.Index("volume")
+				days = append(days, strings.TrimPrefix(row.row[day].String(), "2026-05-")+"="+row.row[volume].String())
+			}
+			for _, bad := range r.Rejected {
+				if bad.Reason.Code == "zero-at-the-end" {
+					left = append(left, bad.Reason.Args["day"])
+				}
+			}
+			slices.Sort(days)
+			slices.Sort(left)
+			return days, left
+		}
+		days, left := read(lines)
+		if got := strings.Join(days, " "); got != tt.days {
+			t.Errorf("%s: %s, want %s", name, got, tt.days)
+		}
+		want := []string(nil)
+		for _, line := range strings.Fields(tt.left) {
+			n := 0
+			fmt.Sscan(line, &n)
+			want = append(want, fmt.Sprintf("2026-05-%02d", n-1))
+		}
+		slices.Sort(want)
+		if !slices.Equal(left, want) {
+			t.Errorf("%s: left out %v, want %v", name, left, want)
+		}
+		slices.Reverse(lines)
+		if turned, leftToo := read(lines); !slices.Equal(turned, days) || !slices.Equal(leftToo, left) {
+			t.Errorf("%s, newest first: %v and not %v", name, turned, leftToo)
+		}
 	}
-	if r, _ := readContent(t, head+"15/05/2026 12:00;2;1;\n14/05/2026 12:00;1;0;\n", Options{}); len(r.Warnings) != 0 {
-		t.Errorf("a day at home with the taps closed: warned of %v", r.Warnings)
+}
+
+// Two exports of water, of which the older has days that were not published,
+// give the same in either order.
+func TestWaterInEitherOrder(t *testing.T) {
+	const head = "Date de relevé;Index relevé (litres);Consommation du jour (litres);Index Mesuré/Estimé\n"
+	older := head + "11/05/2026 12:00;100;60;Mesuré\n12/05/2026 12:00;100;0;Estimé\n13/05/2026 12:00;100;0;Estimé\n"
+	newer := head + "11/05/2026 12:00;100;60;Mesuré\n12/05/2026 12:00;150;50;Mesuré\n13/05/2026 12:00;150;0;Mesuré\n14/05/2026 12:00;160;10;Mesuré\n"
+	first, second := newHeldOf(t, "water-daily"), newHeldOf(t, "water-daily")
+	first.add(t, older)
+	first.add(t, newer)
+	second.add(t, newer)
+	second.add(t, older)
+	want := []string{`"volume":0.05`, `"volume":0.06`, `"volume":0`, `"volume":0.01`}
+	rows := strings.Join(first.rows(t), "\n")
+	for _, w := range want {
+		if !strings.Contains(rows, w) {
+			t.Errorf("no %s in\n%s", w, rows)
+		}
+	}
+	if diff := cmp.Diff(first.rows(t), second.rows(t)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -4,6 +4,7 @@ package importer
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -11,9 +12,10 @@ import (
 )
 
 // waterCSV reads the daily history of Veolia: the reading and what was used on
-// the day, in litres or cubic metres. A 0 at the end of the file may mean that
-// the day is not published yet: it is kept, and said; the next export corrects
-// it.
+// the day, in litres or cubic metres. A 0 in the last days of the file, with
+// nothing but 0 behind it, may mean that the day is not published yet: it is
+// left out, and said, so that an export read late never puts it in the place of
+// what a newer one knew. A later export tells whether it was one.
 var waterCSV = Format{Name: "veolia-csv", Read: readWater, Fits: func(h Head) Fit {
 	head := Fold(firstLines(h, 1))
 	if strings.HasPrefix(strings.Trim(head, `"`), "date de releve") && strings.Contains(head, "consommation du jour") {
@@ -24,24 +26,37 @@ var waterCSV = Format{Name: "veolia-csv", Read: readWater, Fits: func(h Head) Fi
 
 // waterFile is where the reading of such a file is.
 type waterFile struct {
-	to           *Sink
-	rows         *Rows
-	zone         *time.Location
-	volume       int // columns; -1 for none
-	index        int
-	quality      int
-	volumeShift  int // from the file's unit to cubic metres
-	indexShift   int
-	newest       record.Value
-	newestIsZero bool
+	to          *Sink
+	rows        *Rows
+	zone        *time.Location
+	volume      int // columns; -1 for none
+	index       int
+	quality     int
+	volumeShift int // from the file's unit to cubic metres
+	indexShift  int
+	newest      int64 // days since 1970, of all rows
+	used        int64 // of the rows that are not 0
+	zeros       []waterRow
 }
+
+// waterRow is one that may not be published yet.
+type waterRow struct {
+	line   int
+	day    int64 // since 1970
+	values []record.Value
+}
+
+const (
+	waterLatency = 7  // days before the newest in the file that may not be published yet
+	waterWaiting = 64 // rows that wait; a file with more of them says days twice
+)
 
 func readWater(_ context.Context, s *Source, to *Sink) error {
 	zone, err := s.Location()
 	if err != nil {
 		return err
 	}
-	w := &waterFile{to: to, zone: zone}
+	w := &waterFile{to: to, zone: zone, newest: math.MinInt64, used: math.MinInt64}
 	err = s.Records(0, func(line int, r []string) error {
 		if w.rows == nil {
 			w.rows = to.Rows("water-daily", "day", "at", "volume", "index", "quality")
@@ -49,10 +64,13 @@ func readWater(_ context.Context, s *Source, to *Sink) error {
 		}
 		return w.row(line, r)
 	})
-	if w.newestIsZero {
-		to.Warn(Why("zero-at-the-end", "day", w.newest.String()))
+	if err != nil {
+		return err
 	}
-	return err
+	for _, z := range w.zeros {
+		to.Reject(z.line, Why("zero-at-the-end", "day", z.values[0].String()))
+	}
+	return nil
 }
 
 // open finds the columns and their units.
@@ -102,10 +120,44 @@ func (w *waterFile) row(line int, r []string) error {
 		at = record.At(end)
 	}
 	day := record.On(wall.Date())
-	if w.newest.IsNull() || day.Compare(w.newest) > 0 {
-		w.newest, w.newestIsZero = day, volume == record.Dec(0, 0)
+	return w.take(waterRow{line, day.Days(), []record.Value{day, at, volume, index, record.Str(valueAt(r, w.quality))}}, volume == record.Dec(0, 0))
+}
+
+// take keeps a row, or lets it wait for one that shows that it is published.
+func (w *waterFile) take(r waterRow, zero bool) error {
+	w.newest = max(w.newest, r.day)
+	if !zero {
+		w.used = max(w.used, r.day)
 	}
-	return w.rows.Add(line, day, at, volume, index, record.Str(valueAt(r, w.quality)))
+	switch {
+	case !zero:
+		if err := w.rows.Add(r.line, r.values...); err != nil {
+			return err
+		}
+	case len(w.zeros) < waterWaiting:
+		w.zeros = append(w.zeros, r)
+	default:
+		w.to.Reject(r.line, Why("zero-at-the-end", "day", r.values[0].String()))
+	}
+	return w.release()
+}
+
+func (w *waterFile) published(r waterRow) bool {
+	return r.day < w.used || r.day < w.newest-waterLatency
+}
+
+// release keeps the rows that wait no more.
+func (w *waterFile) release() error {
+	waiting := w.zeros[:0]
+	for _, z := range w.zeros {
+		if !w.published(z) {
+			waiting = append(waiting, z)
+		} else if err := w.rows.Add(z.line, z.values...); err != nil {
+			return err
+		}
+	}
+	w.zeros = waiting
+	return nil
 }
 
 func (w *waterFile) number(s string, shift int) (record.Value, error) {

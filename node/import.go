@@ -272,7 +272,7 @@ func (im *importing) finish(report *importer.Report, told []ImportedKind) error 
 	}
 	for i, p := range im.parts {
 		k := slices.IndexFunc(told, func(k ImportedKind) bool { return k.Kind == p.kind.Kind })
-		told[k].Into = p.name
+		told[k].Into, told[k].Alike = p.name, changes[i].Alike
 		if o := changes[i].Operation; o != nil {
 			told[k].Number, told[k].New, told[k].Here, told[k].Corrected = o.Number, o.New, o.Here, o.Corrected
 		} else {

@@ -159,3 +159,27 @@ func TestImportIntoOneOfTwo(t *testing.T) {
 	}
 	fails(p, Import, ImportRequest{Paths: []string{csv}, Into: "bank-accounts", Account: "x", Currency: "EUR"}, "records.other-kind")
 }
+
+// What a bank may have numbered anew counts, and the answer tells it.
+func TestImportTellsOfRenumbered(t *testing.T) {
+	p := newPerson(t, "ada", newClock())
+	numbered := func(id string) []string {
+		path := filepath.Join(t.TempDir(), "a.ofx")
+		text := strings.Replace(statementOFX, "<NAME>COFFEE", "<FITID>"+id+"<NAME>COFFEE", 1)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return []string{path}
+	}
+	for i, want := range []int{0, 1, 0} {
+		r := do(p, Import, ImportRequest{Paths: numbered([]string{"A1", "B1", "B1"}[i])})
+		for _, k := range r.Files[0].Kinds {
+			if k.Kind == "bank-operations" && k.Alike != want || k.Kind != "bank-operations" && k.Alike != 0 {
+				t.Errorf("import %d, %s: %d alike, want %d", i, k.Kind, k.Alike, want)
+			}
+		}
+	}
+	if r := do(p, Show, ShowRequest{Name: "bank-operations"}).Dataset.Records; r.Rows != 2 {
+		t.Errorf("%d payments of 2", r.Rows)
+	}
+}

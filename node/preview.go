@@ -60,6 +60,7 @@ type ImportedKind struct {
 	New       int    `json:"new,omitempty"`
 	Here      int    `json:"here,omitempty"`      // that were here already
 	Corrected int    `json:"corrected,omitempty"` // that were here with other values
+	Alike     int    `json:"alike,omitempty"`     // new ones like some that are here and are not in the file: perhaps numbered anew
 }
 
 // Sum is what the values of a field add up to.

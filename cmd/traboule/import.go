@@ -140,6 +140,9 @@ func (a *app) showImported(f node.ImportedFile, dry bool) {
 		default:
 			a.say("imported.taken", "name", k.Into, "number", strconv.Itoa(k.Number), "new", strconv.Itoa(k.New), "here", strconv.Itoa(k.Here), "corrected", strconv.Itoa(k.Corrected))
 		}
+		if k.Alike > 0 {
+			a.say("imported.alike", "n", strconv.Itoa(k.Alike), "name", k.Into)
+		}
 	}
 	for _, w := range f.Warnings {
 		a.say("imported.warning", "what", a.textOf(w.Key, w.Args))

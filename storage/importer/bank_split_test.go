@@ -61,6 +61,7 @@ var writers = map[string]func([]payment) string{
 type held struct {
 	set     *record.Set
 	objects map[string][]byte
+	alike   int // as the last import says
 }
 
 func newHeld(t fataler) *held { return newHeldOf(t, "bank-operations") }
@@ -111,7 +112,7 @@ func (h *held) add(t fataler, in string) bool {
 	for _, path := range c.Drop {
 		delete(h.objects, path)
 	}
-	h.set = c.Set.Over(h)
+	h.set, h.alike = c.Set.Over(h), c.Alike
 	return c.Written
 }
 

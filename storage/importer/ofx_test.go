@@ -3,6 +3,7 @@
 package importer
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -66,4 +67,54 @@ func FuzzOFX(f *testing.F) {
 	f.Add([]byte("<OFX><STMTRS><CURDEF>EUR<CCACCTFROM><ACCTID>1</CCACCTFROM><STMTTRN><TRNAMT>1<!-- --><DTPOSTED>20260101</STMTRS></OFX>"))
 	f.Add([]byte("<OFX>\n<SIGNONMSGSRSV1>\n<STATUSCODE>0<OFX\n<<USEDE0\n</STATUS>\n<STMTTRN>"))
 	fuzzBank(f, "ofx", Options{})
+}
+
+// A bank that numbers its payments anew at each download: what nobody can tell
+// from second payments counts, and is told; what is not new is not told.
+func TestRenumberedPayments(t *testing.T) {
+	type payment struct{ day, id, label string }
+	file := func(list ...payment) string {
+		var b strings.Builder
+		for _, p := range list {
+			fmt.Fprintf(&b, "<STMTTRN><TRNTYPE>DEBIT<DTPOSTED>%s<TRNAMT>-42.50%s<NAME>%s</STMTTRN>\n", p.day, p.id, p.label)
+		}
+		return ofxOf(b.String())
+	}
+	cafe := func(id string) payment { return payment{"20260203", "<FITID>" + id, "CAFE"} }
+	unnumbered := payment{"20260203", "", "CAFE"}
+	rent := payment{"20260205", "<FITID>R1", "RENT"}
+	tests := []struct {
+		name          string
+		first, second []payment
+		rows, alike   int
+	}{
+		{"the same numbers", []payment{cafe("A"), cafe("B"), rent}, []payment{cafe("A"), cafe("B"), rent}, 3, 0},
+		{"two in one file", []payment{rent}, []payment{cafe("A"), cafe("B"), rent}, 3, 0},
+		{"other numbers", []payment{cafe("A"), cafe("B"), rent}, []payment{cafe("C"), cafe("D"), rent}, 5, 2},
+		{"one of two has another number", []payment{cafe("A"), cafe("B")}, []payment{cafe("A"), cafe("C")}, 3, 1},
+		{"one more than there was", []payment{cafe("A")}, []payment{cafe("A"), cafe("B")}, 2, 0},
+		{"two for one", []payment{cafe("A")}, []payment{cafe("C"), cafe("D")}, 3, 1},
+		{"numbers where there were none", []payment{unnumbered, unnumbered}, []payment{cafe("A"), cafe("B")}, 4, 2},
+		{"no numbers where there were some", []payment{cafe("A"), cafe("B")}, []payment{unnumbered}, 3, 1},
+		{"never any numbers", []payment{unnumbered, unnumbered}, []payment{unnumbered, unnumbered, unnumbered}, 3, 0},
+		{"another day", []payment{cafe("A")}, []payment{{"20260204", "<FITID>C", "CAFE"}}, 2, 0},
+		{"another label", []payment{cafe("A")}, []payment{{"20260203", "<FITID>C", "PUB"}}, 2, 0},
+		{"the bank says it otherwise", []payment{cafe("A")}, []payment{{"20260203", "<FITID>A", "PUB"}}, 1, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHeld(t)
+			h.add(t, file(tt.first...))
+			if h.alike != 0 {
+				t.Errorf("of the first file %d are alike", h.alike)
+			}
+			h.add(t, file(tt.second...))
+			if got := h.set.Len(); got != tt.rows || h.alike != tt.alike {
+				t.Errorf("%d payments, %d alike; want %d and %d", got, h.alike, tt.rows, tt.alike)
+			}
+			if h.add(t, file(tt.second...)) || h.alike != 0 {
+				t.Errorf("the same again: %d alike", h.alike)
+			}
+		})
+	}
 }

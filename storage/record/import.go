@@ -23,6 +23,7 @@ type Import struct {
 	hash  *hasher
 	links links
 	here  table
+	alike *alike         // nil if no two keys can be of one row
 	held  map[int]prints // of segments that the batch before touched
 
 	in   *Builder
@@ -47,8 +48,9 @@ type Meta struct {
 // Import begins to take rows in. Segments go to the writer as they fill, the
 // log when the import is finished.
 func (s *Set) Import(ctx context.Context, w Writer) *Import {
+	hash := newHasher(s.schema)
 	return &Import{
-		ctx: ctx, set: s, w: w, hash: newHasher(s.schema), links: s.log.links(), held: map[int]prints{},
+		ctx: ctx, set: s, w: w, hash: hash, links: s.log.links(), alike: newAlike(s, hash), held: map[int]prints{},
 		in: NewBuilder(s.schema), out: newOutput(s, w),
 	}
 }
@@ -81,12 +83,18 @@ func (im *Import) Finish(m Meta) (Change, error) {
 	if len(im.new) == 0 && len(met.without(s.covered)) == 0 {
 		return Change{Set: s}, nil
 	}
+	alike, err := im.alike.count(im)
+	if err != nil {
+		return Change{}, fmt.Errorf("import: %w", err)
+	}
 	o := Operation{
 		Kind: Imported, When: m.When, Files: m.Files, Format: m.Format, Rejected: m.Rejected,
 		New: im.took.fresh, Here: im.took.here, Corrected: im.took.corrected,
 		covers: union(append(slices.Clone(im.new), met...)), replaces: gather(im.old),
 	}
-	return s.change(o, im.out.next, im.out.segments, im.out.drop, im.w)
+	c, err := s.change(o, im.out.next, im.out.segments, im.out.drop, im.w)
+	c.Alike = alike
+	return c, err
 }
 
 // flush looks where the rows gathered so far belong. The last of few rows are
@@ -107,13 +115,16 @@ func (im *Import) flush(last bool) error {
 		}
 	}
 	replaces := map[int]Number{} // by place, a row of the identity that the one there goes on with
+	var begin []int              // places of rows that begin one
 	for _, i := range left {
-		if p.key[i] == p.row[i] {
-			continue
-		}
-		if n, ok := im.here.byOwnKey(p.key[i]); ok {
+		if n, ok := im.corrects(p.key[i], p.row[i]); ok {
 			replaces[i] = n
+		} else {
+			begin = append(begin, i)
 		}
+	}
+	if err := im.alike.add(im.set, b, begin); err != nil {
+		return err
 	}
 	if err := im.write(b, left, replaces); err != nil {
 		return err
@@ -121,6 +132,15 @@ func (im *Import) flush(last bool) error {
 	im.old = gather(im.old)
 	im.in.Reset()
 	return nil
+}
+
+// corrects looks for a row of the identity of which a row that is not here says
+// something else.
+func (im *Import) corrects(key, row uint64) (Number, bool) {
+	if key == row {
+		return 0, false
+	}
+	return im.here.byOwnKey(key)
 }
 
 // meet looks whether a row is here with all its values.

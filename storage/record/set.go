@@ -57,6 +57,11 @@ type Change struct {
 	Written   bool       // false when nothing had to change, and nothing was written
 	Operation *Operation // what the log says of it; nil for a compaction
 	Drop      []string   // paths of objects that are not needed any more
+
+	// Alike is, of an import, how many rows that were here and that it did not
+	// have look like new ones of it but for what the holder calls them: perhaps
+	// the same, numbered anew. They all count. It is not kept in the log.
+	Alike int
 }
 
 // Create writes the objects of a data set without rows. Its Objects are those

@@ -15,19 +15,19 @@ type operation struct {
 	account, date, label, amount, currency, kind, category record.Value
 	valueDate, realised, counterparty, memo, checkNumber   record.Value
 	originalAmount, originalCurrency, vendorID, fullLabel  record.Value
-	dateOperation                                          record.Value
+	dateOperation, typeID                                  record.Value
 }
 
 var operationFields = []string{
 	"account", "date", "label", "amount", "currency", "type", "category", "valueDate", "realisationDate",
-	"counterparty", "memo", "checkNumber", "originalAmount", "originalCurrency", "vendorId", "originalBankLabel", "dateOperation",
+	"counterparty", "memo", "checkNumber", "originalAmount", "originalCurrency", "vendorId", "originalBankLabel", "dateOperation", "typeId",
 }
 
 // places are the values in the order of operationFields.
 func (o *operation) places() []*record.Value {
 	return []*record.Value{
 		&o.account, &o.date, &o.label, &o.amount, &o.currency, &o.kind, &o.category, &o.valueDate, &o.realised,
-		&o.counterparty, &o.memo, &o.checkNumber, &o.originalAmount, &o.originalCurrency, &o.vendorID, &o.fullLabel, &o.dateOperation,
+		&o.counterparty, &o.memo, &o.checkNumber, &o.originalAmount, &o.originalCurrency, &o.vendorID, &o.fullLabel, &o.dateOperation, &o.typeID,
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/traboule/traboule/storage/catalogue"
 	"github.com/traboule/traboule/storage/record"
@@ -165,12 +168,13 @@ func (s *Sink) tally(kind *record.Schema) *tally {
 	return t
 }
 
-// Add takes a row. One that the description does not allow is rejected, which
-// is no error.
+// Add takes a row, with its texts in normal form C: a file that spells é as e and
+// an accent says the same. A row that the description does not allow is rejected,
+// which is no error.
 func (r *Rows) Add(line int, values ...record.Value) error {
 	clear(r.row)
 	for i, v := range values {
-		r.row[r.places[i]] = v
+		r.row[r.places[i]] = composed(v)
 	}
 	if why := fault(r.tally.schema, r.row); why != nil {
 		r.sink.Reject(line, why)
@@ -185,6 +189,20 @@ func (r *Rows) Add(line int, values ...record.Value) error {
 		return nil
 	}
 	return r.sink.Take(r.tally.schema, r.row)
+}
+
+// composed is a value whose text is in Unicode's normal form C.
+func composed(v record.Value) record.Value {
+	if v.Type() != record.Text {
+		return v
+	}
+	s := v.String()
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return record.Str(norm.NFC.String(s))
+		}
+	}
+	return v
 }
 
 // broken is the rule that the row breaks; nil for none.

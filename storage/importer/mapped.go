@@ -37,9 +37,13 @@ func byNames(src *Source, to *Sink) (*Mapping, error) {
 	if src.Head.Text == "" {
 		return nil, Why("no-table")
 	}
-	m := &Mapping{Kind: src.Kind.Kind, Schema: src.Kind, Separator: string(Separator(src.Head.Text))}
+	separator := Separator(src.Head.Text)
+	if src.exported() {
+		separator = ','
+	}
+	m := &Mapping{Kind: src.Kind.Kind, Schema: src.Kind, Separator: string(separator)}
 	m.Schema = m.unlessOurs()
-	records := firstRecords(src.Head.Text, Separator(src.Head.Text), 60)
+	records := firstRecords(src.Head.Text, separator, 60)
 	if at := headingsOf(src.Kind, records); at >= 0 {
 		m.byHeadings(src.Kind, records[at].cells)
 	}
@@ -61,6 +65,20 @@ func byNames(src *Source, to *Sink) (*Mapping, error) {
 		to.Warn(Why("columns-left", "columns", clip(strings.Join(left, ", ")), "kind", m.Kind))
 	}
 	return m, nil
+}
+
+// exported says whether a table begins as the program itself writes one of the
+// kind: with the names of all its fields, in their order.
+func (s *Source) exported() bool {
+	if s.Map != nil || s.Kind == nil {
+		return false
+	}
+	names := make([]string, len(s.Kind.Fields))
+	for i, f := range s.Kind.Fields {
+		names[i] = f.Name
+	}
+	line, _, _ := strings.Cut(s.Head.Text, "\n")
+	return strings.TrimSuffix(line, "\r") == strings.Join(names, ",")
 }
 
 // unlessOurs is the description that the mapping carries: none of a kind that
@@ -264,6 +282,9 @@ func (t *table) settle() (err error) {
 		c := &t.cells[i]
 		if c.votes.comma+c.votes.point == 0 {
 			c.votes.comma, c.votes.point = all.comma, all.point
+		}
+		if open, _ := openMark(c.votes.open); t.src.exported() && c.votes.comma == 0 && open == '.' {
+			c.mark = '.' // 209.653 alone tells nothing, but this is how it was written
 		}
 		if c.mark, err = c.votes.mark(c.mark); err != nil {
 			return err

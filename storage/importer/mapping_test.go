@@ -4,12 +4,14 @@ package importer
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/traboule/traboule/storage/catalogue"
 	"github.com/traboule/traboule/storage/record"
@@ -275,5 +277,52 @@ func TestTableByNamesOfOurs(t *testing.T) {
 	r, rows := takeAll(t, in, Options{Kind: kind})
 	if r.Refused != nil || len(rows[kind.Kind]) != 1 || !strings.Contains(rows[kind.Kind][0], `"energy":10.5`) {
 		t.Error(r.Refused, rows)
+	}
+}
+
+// TestExportedComesBack: a table spelled as an export spells it is what it was,
+// to the last value, whatever its numbers and texts leave open in others' tables.
+func TestExportedComesBack(t *testing.T) {
+	for name, row := range map[string]map[string]string{
+		"trips":           {"start": "2026-03-01T07:05:14.222Z", "from": "53.340744,83.7026901", "to": "53.34,83.7", "distance": "209.653", "mode": "walking"},
+		"bank-operations": {"date": "2026-04-03", "label": "a; b; c; d", "amount": "1.5", "currency": "EUR", "account": "2531", "typeId": "b24a4f14"},
+		"gas-daily":       {"start": "2026-04-03T04:00:00Z", "end": "2026-04-04T04:00:00Z", "day": "2026-04-03", "energy": "100.125"},
+	} {
+		kind, _ := catalogue.Kind(name)
+		want := make(record.Row, len(kind.Fields))
+		var table strings.Builder
+		w := csv.NewWriter(&table)
+		names, cells := make([]string, len(want)), make([]string, len(want))
+		for i, f := range kind.Fields {
+			var err error
+			if names[i], cells[i] = f.Name, row[f.Name]; cells[i] != "" {
+				if want[i], err = f.ParseText(cells[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := w.WriteAll([][]string{names, cells}); err != nil {
+			t.Fatal(err)
+		}
+		r, rows := takeAll(t, table.String(), Options{Kind: kind})
+		if diff := cmp.Diff([]string{string(kind.AppendJSON(nil, want))}, rows[name]); diff != "" || r.Refused != nil {
+			t.Errorf("%s: %v %s", name, r.Refused, diff)
+		}
+		if name == "trips" { // somebody else's table says it, or is asked
+			if r, _ := takeAll(t, "start;from;to;distance\n2026-03-01T07:05:14.222Z;53.3,83.7;53.3,83.7;209.653\n", Options{Kind: kind}); r.Refused == nil || r.Refused.Code != "decimals-open" {
+				t.Errorf("distances of 209.653 in a table of others: %v", r.Refused)
+			}
+		}
+	}
+}
+
+// TestAccentsApart: a file in which accents are characters of their own, as some
+// programs write them, has the rows of the one in which they are not.
+func TestAccentsApart(t *testing.T) {
+	in := "Date;Libellé;Montant\n13/11/2026;CAFÉ DE L’ÉTÉ;-2,50\n"
+	_, want := takeAll(t, in, Options{})
+	r, got := takeAll(t, norm.NFD.String(in), Options{})
+	if diff := cmp.Diff(want, got); diff != "" || r.Refused != nil || len(got["bank-operations"]) != 1 {
+		t.Error(r.Refused, diff)
 	}
 }

@@ -167,7 +167,7 @@ def head_bytes(major, n):
 
 
 def dumps(value):
-    """Canonical bytes of what signatures cover: arrays, bytes, text, integers."""
+    """Canonical bytes of arrays, maps, bytes, text and integers."""
     if isinstance(value, bytes):
         return head_bytes(2, len(value)) + value
     if isinstance(value, str):
@@ -176,4 +176,8 @@ def dumps(value):
         return head_bytes(0, value) if value >= 0 else head_bytes(1, -1 - value)
     if isinstance(value, list):
         return head_bytes(4, len(value)) + b"".join(dumps(v) for v in value)
+    if isinstance(value, dict):
+        all = sorted((dumps(k), dumps(v)) for k, v in value.items())
+        all.sort(key=lambda pair: (len(pair[0]), pair[0]))
+        return head_bytes(5, len(value)) + b"".join(k + v for k, v in all)
     raise TypeError(type(value))

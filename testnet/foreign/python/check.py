@@ -18,6 +18,7 @@ import car
 import cbor
 import policy
 import grants as profile
+import records
 import talk
 import tokens
 
@@ -164,10 +165,40 @@ def grant_link_vectors(folder):
         yield v["name"], got, v.get("error") or v["tokens"]
 
 
+def log_vectors(folder):
+    for v in load(folder, "records")["logs"]:
+        def read():
+            log = records.Log({path: bytes.fromhex(b) for path, b in v["objects"].items()})
+            states = [records.counting(log.operations[: k + 1]) for k in range(len(log.operations))]
+            return log.next, [[list(r) for r in records.runs(covered - superseded)] for covered, superseded in states]
+        got = judged(read, cbor.Malformed, records.OtherVersion)
+        if v["outcome"] == "ok":
+            yield v["name"], got, (v.get("next", 0), v.get("counts", []))
+        else:
+            yield v["name"], got if got == "version" or not isinstance(got, str) else "refused", v["outcome"]
+
+
+def story_vectors(folder):
+    for v in load(folder, "records")["stories"]:
+        log, story = records.Log({"log": bytes.fromhex(v["log"])}), records.Story(v["schema"])
+        for step in v["steps"]:
+            story.step(step)
+        covered, superseded = records.counting(story.operations)
+        got = [o.said() for o in story.operations], {n: story.rows[n] for n in covered - superseded}, len(story.rows)
+        want = [o.said() for o in log.operations], {int(n): story.values(r) for n, r in v["rows"].items()}, log.next
+        yield v["name"], got, want
+
+
+def view_vectors(folder):
+    for v in load(folder, "views"):
+        yield v["name"], records.view_name(v["view"]), v["called"]
+
+
 FAMILIES = {
     "seal": seal_vectors, "open": open_vectors, "pages": page_vectors, "heads": head_vectors, "trees": tree_vectors,
     "tokens": token_vectors, "flips": flip_vectors, "profile": profile_vectors, "frames": frame_vectors,
     "cards": card_vectors, "links": link_vectors, "grantlinks": grant_link_vectors,
+    "logs": log_vectors, "stories": story_vectors, "views": view_vectors,
 }
 
 

@@ -29,7 +29,7 @@ func Read(ctx context.Context, s *Source, to *Sink) (*Report, error) {
 	report.Format = format.Name
 	to.begin()
 	s.to = to
-	err := read(ctx, format, s, to)
+	err := s.unmoved(read(ctx, format, s, to))
 	to.report(report)
 	return report, report.settle(ctx, to, err)
 }
@@ -42,6 +42,16 @@ func read(ctx context.Context, f *Format, s *Source, to *Sink) (err error) {
 		}
 	}()
 	return f.Read(ctx, s, to)
+}
+
+// unmoved is how the reading of the file ended. One that was written to meanwhile
+// is refused, whatever was read: its last number may be half of one.
+func (s *Source) unmoved(err error) error {
+	var why *Reason
+	if s.moved != nil && (err == nil || errors.As(err, &why)) && s.moved() {
+		return Why("changing")
+	}
+	return err
 }
 
 // settle puts into the report what the reading ended with.

@@ -110,6 +110,56 @@ func TestReadEnds(t *testing.T) {
 	}
 }
 
+// TestReadOfMoving: a file that grows, or that another takes the place of, while
+// it is read is refused, also in a zip; one that is only gone by then is not.
+func TestReadOfMoving(t *testing.T) {
+	table := "Date;Libellé;Montant\n13/11/2026;CAFÉ;-2,50\n13/11/2026;LOYER;-7"
+	grow := func(path string) error {
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString("50,00\n")
+		return errors.Join(err, f.Close())
+	}
+	replace := func(path string) error {
+		return errors.Join(os.WriteFile(path+".new", []byte(table), 0o600), os.Rename(path+".new", path))
+	}
+	for _, c := range []struct {
+		name, content, want string
+		meanwhile           func(path string) error
+	}{
+		{"nothing", table, "", func(string) error { return nil }}, {"gone", table, "", os.Remove},
+		{"grown", table, "changing", grow}, {"replaced", table, "changing", replace}, {"zip", zipped(t, "a.csv", table), "changing", grow},
+	} {
+		path := filepath.Join(t.TempDir(), "a")
+		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := Files(context.Background(), path, Options{}, func(s *Source) error {
+			taken := 0
+			r, err := Read(context.Background(), s, &Sink{Take: func(*record.Schema, record.Row) error {
+				if taken++; taken == 2 {
+					return c.meanwhile(path)
+				}
+				return nil
+			}})
+			if got := ""; err == nil {
+				if r.Refused != nil {
+					got = r.Refused.Code
+				}
+				if got != c.want || taken != 2 {
+					t.Errorf("%s: %d rows, refused for %q, want %q", c.name, taken, got, c.want)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(c.name, err)
+		}
+	}
+}
+
 func zipped(t testing.TB, files ...string) string { return packed(t, zip.Deflate, files...) }
 
 // packed is a zip of names and contents in turn.

@@ -74,9 +74,10 @@ type Source struct {
 	ctx    context.Context // of the reading under way
 	to     *Sink           // of the reading under way
 	open   func() (io.ReadCloser, error)
-	refuse *Reason // why it is not even opened
-	depth  int     // how many zips it lies in
-	whole  []byte  // a member of a zip that is a zip itself
+	refuse *Reason     // why it is not even opened
+	moved  func() bool // whether the file of the disk is another by now; nil if it cannot be
+	depth  int         // how many zips it lies in
+	whole  []byte      // a member of a zip that is a zip itself
 }
 
 // File is a file of the disk.
@@ -85,6 +86,10 @@ func File(path string, o Options) *Source {
 	s := &Source{Options: o, Name: filepath.Base(path), open: open, Head: Head{Size: -1}}
 	if at, err := os.Stat(path); err == nil {
 		s.Head.Size = at.Size()
+		s.moved = func() bool {
+			now, err := os.Stat(path)
+			return err == nil && (now.Size() != at.Size() || !now.ModTime().Equal(at.ModTime()) || !os.SameFile(at, now))
+		}
 		if !at.Mode().IsRegular() {
 			s.refuse = Why("not-a-file")
 		}

@@ -106,7 +106,7 @@ func (a archive) names() (list []string) {
 func (s *Source) member(f *zip.File) *Source {
 	m := &Source{Options: s.Options, Name: s.Name + "/" + clip(strings.ToValidUTF8(f.Name, "\uFFFD")), depth: s.depth + 1}
 	m.Head.Size = int64(f.UncompressedSize64)
-	m.open = f.Open
+	m.open, m.moved = f.Open, s.moved
 	if f.Flags&1 != 0 {
 		m.refuse = Why("encrypted")
 	}

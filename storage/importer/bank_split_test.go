@@ -116,6 +116,14 @@ func (h *held) add(t fataler, in string) bool {
 	return c.Written
 }
 
+func (h *held) undo(t fataler, operation int) {
+	c, err := h.set.Undo(h, operation, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.set = c.Set.Over(h)
+}
+
 // rows are all that counts, as sorted JSON.
 func (h *held) rows(t fataler) (list []string) {
 	err := h.set.Rows(context.Background(), record.Query{}, func(_ record.Number, r record.Row) error {

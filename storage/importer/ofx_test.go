@@ -115,6 +115,14 @@ func TestRenumberedPayments(t *testing.T) {
 			if h.add(t, file(tt.second...)) || h.alike != 0 {
 				t.Errorf("the same again: %d alike", h.alike)
 			}
+			if tt.alike == 0 {
+				return
+			}
+			h.undo(t, 2)
+			h.add(t, file(tt.second...))
+			if got := h.set.Len(); got != tt.rows || h.alike != tt.alike {
+				t.Errorf("taken back, and again: %d payments, %d alike; want %d and %d", got, h.alike, tt.rows, tt.alike)
+			}
 		})
 	}
 }

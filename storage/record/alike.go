@@ -15,12 +15,12 @@ import (
 // them but to say how many there are.
 type alike struct {
 	hash  *hasher
-	fresh map[uint64]int // new identities of this import, by what they look like
+	fresh map[uint64]int // rows that begin to count by this import, by what they look like
 	rows  int
 	span  Span // of their instants
 }
 
-// mostAlike is how many new identities are looked at, so that memory is bounded.
+// mostAlike is how many of them are looked at, so that memory is bounded.
 const mostAlike = 1 << 20
 
 // newAlike is nil where there is nothing to look at: the rows have one key, or
@@ -41,7 +41,7 @@ func newAlike(s *Set, h *hasher) *alike {
 	return &alike{hash: &looks, fresh: map[uint64]int{}, span: Span{From: math.MaxInt64, To: math.MinInt64}}
 }
 
-// add takes the rows of a batch with which identities begin.
+// add takes the rows of a batch that begin to count, in the place of no other.
 func (a *alike) add(s *Set, b *Batch, at []int) error {
 	if a == nil || len(at) == 0 || a.rows >= mostAlike {
 		return nil

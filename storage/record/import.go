@@ -108,14 +108,16 @@ func (im *Import) flush(last bool) error {
 	if err := im.load(b, p, last && b.Len <= limits.few); err != nil {
 		return err
 	}
-	var left []int // places of rows that are not here
+	var left, begin []int // places of rows that are not here, and that begin to count beside what is
 	for i := range b.Len {
-		if !im.meet(p.key[i], p.row[i]) {
+		switch found, again := im.meet(p.key[i], p.row[i]); {
+		case !found:
 			left = append(left, i)
+		case again:
+			begin = append(begin, i)
 		}
 	}
 	replaces := map[int]Number{} // by place, a row of the identity that the one there goes on with
-	var begin []int              // places of rows that begin one
 	for _, i := range left {
 		if n, ok := im.corrects(p.key[i], p.row[i]); ok {
 			replaces[i] = n
@@ -143,8 +145,9 @@ func (im *Import) corrects(key, row uint64) (Number, bool) {
 	return im.here.byOwnKey(key)
 }
 
-// meet looks whether a row is here with all its values.
-func (im *Import) meet(key, row uint64) bool {
+// meet looks whether a row is here with all its values; again says that it
+// begins to count once more, in the place of nothing.
+func (im *Import) meet(key, row uint64) (found, again bool) {
 	for s := counted; s < standings; s++ {
 		n, ok := im.here.byValues(key, row, s)
 		if !ok {
@@ -152,17 +155,17 @@ func (im *Import) meet(key, row uint64) bool {
 		}
 		im.met.add(n)
 		if s == forgotten {
-			im.revive(n)
-		} else {
-			im.took.here++
+			return true, im.revive(n)
 		}
-		return true
+		im.took.here++
+		return true, false
 	}
-	return false
+	return false, false
 }
 
-// revive makes a row count again, in the place of all else of its identity.
-func (im *Import) revive(n Number) {
+// revive makes a row count again, in the place of all else of its identity; alone
+// says that nothing of it counted.
+func (im *Import) revive(n Number) (alone bool) {
 	counted := false
 	for _, m := range im.links.identity(n) {
 		if m != n && !im.set.superseded.has(m) {
@@ -175,6 +178,7 @@ func (im *Import) revive(n Number) {
 	} else {
 		im.took.fresh++
 	}
+	return !counted
 }
 
 // write gives the rows at some places their numbers, in order of time.

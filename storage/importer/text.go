@@ -56,9 +56,9 @@ func charset(name string) *charmap.Charmap {
 }
 
 // Text reads the file as UTF-8 without a byte order mark: what is UTF-8 or
-// UTF-16 with a mark says so; anything else is UTF-8 when it begins so, and
-// Windows-1252 (of which Latin-1 is the better part) where it is not. A NUL
-// refuses the file.
+// UTF-16 with a mark says so; anything else is UTF-8 when it begins so, but for
+// less than half of its characters beyond ASCII, and Windows-1252 (of which
+// Latin-1 is the better part) where it is not. A NUL refuses the file.
 func (s *Source) Text() (io.ReadCloser, error) { return s.TextIn("") }
 
 // TextIn is Text for a file that names its encoding by itself, when that is one
@@ -87,7 +87,7 @@ func (s *Source) TextIn(name string) (io.ReadCloser, error) {
 		}
 	case named != nil:
 		r = named.NewDecoder().Reader(in)
-	case !startsUTF8(head):
+	case !startsUTF8(head) && !mostlyUTF8(head):
 		r = charmap.Windows1252.NewDecoder().Reader(in)
 	default:
 		r = &mended{in: in}
@@ -119,6 +119,25 @@ func startsUTF8(head []byte) bool {
 		head = head[:len(head)-1]
 	}
 	return len(head) == 0
+}
+
+// mostlyUTF8 says whether more characters beyond ASCII are UTF-8 than not: a file
+// that is cut within one, or has a line of another, is not all of another.
+func mostlyUTF8(head []byte) bool {
+	good := 0
+	for len(head) > 0 {
+		switch r, size := utf8.DecodeRune(head); {
+		case r == utf8.RuneError && size <= 1:
+			good--
+			head = head[1:]
+		case size > 1:
+			good++
+			head = head[size:]
+		default:
+			head = head[1:]
+		}
+	}
+	return good > 0
 }
 
 // mended gives UTF-8 as it is, and each byte that is none as Windows-1252 has

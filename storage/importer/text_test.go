@@ -44,6 +44,7 @@ func TestText(t *testing.T) {
 		"utf-16 big":          utf16Bytes(t, unicode.BigEndian, unicode.UseBOM, want),
 		"windows-1252":        []byte("Relev\xe9;Index\r\n\xc9t\xe9;1 234,5 \x80\r\n"),
 		"pasted together":     []byte("Relev\xc3\xa9;Index\r\n\xc9t\xe9;1 234,5 \x80\r\n"),
+		"one line of 1252":    []byte("Relevé;Index\r\n\xc9té;1 234,5 €\r\n"),
 		"late accents, UTF-8": []byte(long + want),
 		"late accents, 1252":  []byte(long + "Relev\xe9;Index\r\n\xc9t\xe9;1 234,5 \x80\r\n"),
 	} {
@@ -54,6 +55,9 @@ func TestText(t *testing.T) {
 		if got = strings.TrimPrefix(got, long); err != nil || got != want {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
+	}
+	if got, err := readText(t, []byte("Date;Été\nÉté;1\nÉ")[:20]); err != nil || !strings.HasPrefix(got, "Date;Été\nÉté;1\n") {
+		t.Errorf("cut within a character: %q, %v", got, err)
 	}
 	for _, b := range []string{"a\x00b", long + "a\x00b", "\xFF\xFEa\x00\x00\x00"} {
 		if _, err := readText(t, []byte(b)); reason(err) != "nul" {

@@ -80,13 +80,14 @@ type fetching struct {
 }
 
 // persist runs until all is here or there is nothing more to try. A stream
-// that was cut is taken up again: at once the first time, which also tells
-// why if the giver cut it, and as long as each try brings something.
+// that was cut is taken up again: at once the first two times, which also tells
+// why if the giver cut it (first the stream and then, maybe under the next one,
+// its connection), and as long as each try brings something.
 func (f *fetching) persist(ctx context.Context) error {
 	started := time.Now()
 	defer func() { f.result.Millis = time.Since(started).Milliseconds() }()
 	var cutShort error
-	refreshed, doubted := false, false
+	refreshed, doubted, cuts := false, false, 0
 	for before := uint64(0); ; before = f.result.Blocks {
 		err := f.run(ctx)
 		var refusal *protocol.Refusal
@@ -100,8 +101,10 @@ func (f *fetching) persist(ctx context.Context) error {
 			}
 		case errors.Is(err, transfer.ErrWrongBlock) && !doubted:
 			doubted = true // the giver, if honest, now looks at what it sends
-		case isCut(err) && (cutShort == nil || f.result.Blocks > before):
-			cutShort = err
+		case isCut(err) && (cuts < 2 || f.result.Blocks > before):
+			if cutShort, cuts = err, cuts+1; errors.Is(err, transfer.ErrSlow) {
+				cuts++ // it is not the giver who cut it
+			}
 		case cutShort != nil && (isCut(err) || errors.Is(err, p2p.ErrNobodyAnswers) || errors.Is(err, context.DeadlineExceeded)):
 			return cutShort // and nobody answers any more
 		default:

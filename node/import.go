@@ -167,8 +167,8 @@ func (im *importing) writerFor(kind *record.Schema) (d vault.Dataset, w *vault.W
 			target.Dataset, target.Name = d.DID, ""
 		}
 		w, err := im.version(target)
-		if !there && errors.Is(err, vault.ErrNameTaken) {
-			continue // another import has made it meanwhile
+		if !there && errors.Is(err, vault.ErrNameTaken) || there && errors.Is(err, vault.ErrNoDataset) {
+			continue // somebody has made it meanwhile, or removed it
 		}
 		return d, w, about(err, "name", d.Name)
 	}

@@ -41,7 +41,8 @@ func TestKills(t *testing.T) {
 	}{
 		{"adding", killAdding}, {"fetching, the receiver", killReceiver}, {"fetching, the sender", killSender},
 		{"granting", killGranting}, {"revoking", killRevoking}, {"removing", killRemoving},
-		{"compacting", killCompacting}, {"repairing", killRepairing},
+		{"compacting", killCompacting}, {"repairing", killRepairing}, {"importing", killImporting},
+		{"sharing a view, the giver", killViewGiver}, {"sharing a view, the receiver", killViewTaker},
 	}
 	for i, family := range families {
 		t.Run(family.name, func(t *testing.T) {

@@ -94,6 +94,8 @@ func TestPowerCutsOfVersionsTogether(t *testing.T) {
 	seed := disktest.Seed(t)
 	disktest.Images(t, rec, disktest.Runs(t, 60, 1000), seed, func(_ int, after *disktest.Disk, promises []any) { check(after, promises) })
 	disktest.Kills(t, rec, disktest.Runs(t, 30, 300), seed, func(_ *rand.Rand, after *disktest.Disk, promises []any) { check(after, promises) })
+	v.Close()
+	check(below, []any{true}) // whatever chance has chosen
 	if some == 0 {
 		t.Error("none was ever made")
 	}

@@ -14,10 +14,12 @@ import (
 
 // Remove destroys a data set's keys (ours or received) in both copies of the
 // keyring and marks its blocks dead. It cannot be undone. Once it is in the
-// journal it happens, at the next Open if need be. It waits for an Add that is
-// under way.
+// journal it happens, at the next Open if need be. It waits, until ctx ends, for
+// an Add or a Writer that is under way.
 func (v *Vault) Remove(ctx context.Context, did crypto.DID) error {
-	v.adding.Lock()
+	if err := v.adding.take(ctx); err != nil {
+		return fmt.Errorf("remove %s: %w", did.Short(), err)
+	}
 	defer v.adding.Unlock()
 	v.shape.Lock()
 	defer v.shape.Unlock()

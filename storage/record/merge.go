@@ -79,11 +79,16 @@ type merge struct {
 	waiting []turn // by time
 	open    cursors
 	held    int // bytes of the open ones
+	putOffs int // how often something was put off
 }
 
-// mostOpen is how many bytes of segments are open at once. Some of the largest
-// fit. Tests make it small.
-var mostOpen = 64 << 20
+// mostOpen is how many bytes of segments are open at once, beside the one that is
+// being read. Tests make it small.
+var mostOpen = 32 << 20
+
+// mostPutOffs ends what would read the same segments over and over: hundreds of
+// full ones that are all of one time.
+const mostPutOffs = 1 << 14
 
 // size is about how many bytes a batch has.
 func (b *Batch) size() (n int) {
@@ -157,7 +162,7 @@ func (m *merge) next(ctx context.Context) (*cursor, error) {
 // makeRoom puts off rows of the open segments, half of the largest and all that
 // are as late, until the others fit. Rows of one instant cannot be parted.
 func (m *merge) makeRoom() error {
-	for m.held > mostOpen {
+	for ; m.held > mostOpen; m.putOffs++ {
 		var largest *cursor
 		earliest, latest := int64(math.MaxInt64), int64(math.MinInt64)
 		for _, c := range m.open {
@@ -167,6 +172,8 @@ func (m *merge) makeRoom() error {
 			}
 		}
 		switch {
+		case m.putOffs == mostPutOffs:
+			return fmt.Errorf("%d segments, and others, have rows of the same time: %w", len(m.open), ErrTooMuch)
 		case largest != nil:
 			m.putOff(largest.middle())
 		case latest > earliest:

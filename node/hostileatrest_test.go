@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,7 @@ func TestHostileRecordsAtRest(t *testing.T) {
 	for i, what := range slices.Sorted(maps.Keys(spoil)) {
 		o := someReadings(t, schema)
 		spoil[what](t, o)
+		debug.FreeOSMemory() // what the one before left is not its own
 		name := fmt.Sprint("hostile ", i)
 		r := vault.PutRequest{Target: vault.Target{Name: name, Kind: storage.KindRecords}}
 		for path, content := range o {
@@ -159,7 +161,7 @@ var absurd = map[string]func(*testing.T, objectsInMemory){
 		}
 		o.many(t, wideSchema(t), b, 20)
 	},
-	"60 segments of one hour": func(t *testing.T, o objectsInMemory) {
+	"30 segments of one hour": func(t *testing.T, o objectsInMemory) {
 		schema, err := record.ParseSchema([]byte(readings))
 		if err != nil {
 			t.Fatal(err)
@@ -168,7 +170,7 @@ var absurd = map[string]func(*testing.T, objectsInMemory){
 		for i := range record.MaxRows {
 			b.Add(record.Row{record.Micros(int64(i)), record.Str("a"), record.Dec(1, 0)})
 		}
-		o.many(t, schema, b.Batch(), 60)
+		o.many(t, schema, b.Batch(), 30)
 	},
 }
 

@@ -84,7 +84,7 @@ type merge struct {
 
 // mostOpen is how many bytes of segments are open at once, beside the one that is
 // being read. Tests make it small.
-var mostOpen = 32 << 20
+var mostOpen = 24 << 20
 
 // mostPutOffs ends what would read the same segments over and over: hundreds of
 // full ones that are all of one time.
